@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace rmaplab
+{
+
+namespace fs = std::filesystem;
+
+Result<std::string> read_from(const fs::path& path, std::uint64_t offset)
+{
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
+    return os_error("open " + path.string());
+  if (offset != 0 && ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+    return os_error("seek in " + path.string());
+  std::string content;
+  std::vector<char> buffer(1 << 16);
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return os_error("read " + path.string());
+    if (got == 0)
+      return content;
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+Result<std::string> read_file(const fs::path& path)
+{
+  return read_from(path, 0);
+}
+
+Result<> write_file(const fs::path& path, std::string_view content)
+{
+  const fs::path temporary = path.string() + ".tmp";
+  auto give_up = [&](const std::string& action) {
+    Error error = os_error(action + " " + path.string());
+    ::unlink(temporary.c_str());
+    return error;
+  };
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd)
+    return os_error("create " + path.string());
+  while (!content.empty()) {
+    const ssize_t put = ::write(fd.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return give_up("write");
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (::fsync(fd.get()) < 0)
+    return give_up("sync");
+  if (::rename(temporary.c_str(), path.c_str()) < 0)
+    return give_up("rename to");
+  return ok();
+}
+
+Result<> make_directories(const fs::path& path)
+{
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error)
+    return Error{
+        .code = Errc::os, .context = "create folder " + path.string(), .sys_errno = error.value()};
+  return ok();
+}
+
+Result<TempDir> TempDir::create(const std::string& prefix)
+{
+  const char* parent = std::getenv("TMPDIR");
+  std::string pattern = std::string(parent && *parent ? parent : "/tmp") + "/" + prefix + "XXXXXX";
+  if (!::mkdtemp(pattern.data()))
+    return os_error("create folder " + pattern);
+  return TempDir(pattern);
+}
+
+TempDir::~TempDir()
+{
+  if (path_.empty())
+    return;
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+fs::path cache_directory()
+{
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg)
+    return fs::path(xdg) / "rmaplab";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return fs::path(home) / ".cache" / "rmaplab";
+  return "/tmp/rmaplab-" + std::to_string(::getuid());
+}
+
+fs::path program_directory()
+{
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path(".") : program.parent_path();
+}
+
+std::string hex(std::string_view bytes)
+{
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Whole files and folders of our own: read, write, replace atomically.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace rmaplab
+{
+
+// Whole file, also of /proc and /sys, whose size reads as 0.
+Result<std::string> read_file(const std::filesystem::path& path);
+// The part of a growing file from `offset` on; empty when nothing is new.
+Result<std::string> read_from(const std::filesystem::path& path, std::uint64_t offset);
+// Writes to a neighbouring temporary name and renames: readers see the old or
+// the new file, never half of one. A full disk leaves the old one.
+Result<> write_file(const std::filesystem::path& path, std::string_view content);
+Result<> make_directories(const std::filesystem::path& path);
+
+// A folder that is removed with everything in it when its owner goes.
+class TempDir
+{
+ public:
+  // Below $TMPDIR, else /tmp.
+  static Result<TempDir> create(const std::string& prefix);
+  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TempDir& operator=(TempDir&&) = delete;
+  ~TempDir();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit TempDir(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+// $XDG_CACHE_HOME/rmaplab, else $HOME/.cache/rmaplab, else /tmp/rmaplab-UID.
+std::filesystem::path cache_directory();
+// The folder that holds the running program.
+std::filesystem::path program_directory();
+// Bytes as lower-case hexadecimal digits.
+std::string hex(std::string_view bytes);
+
+}  // namespace rmaplab

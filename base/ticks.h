@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The two clocks an operation is measured with.
+#pragma once
+
+#include <time.h>
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace rmaplab
+{
+
+// CLOCK_MONOTONIC, ns.
+inline std::uint64_t monotonic_ns()
+{
+  struct timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// Instructions retired by the guest since it was reset. Only meaningful under
+// QEMU -icount shift=0, where one instruction takes one virtual nanosecond and
+// the cycle counter runs at 1 GHz (QEMU, docs/devel/tcg-icount.rst). An idle
+// guest's time counts too: check for idling. arm64: to the resolution of
+// CNTFRQ_EL0, 1 with QEMU's `-cpu max`, 16 where the counter runs at 62.5 MHz.
+inline std::uint64_t instruction_count()
+{
+#if defined(__x86_64__)
+  return __rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t ticks;
+  std::uint64_t frequency;
+  asm volatile("isb\n\tmrs %0, cntvct_el0\n\tmrs %1, cntfrq_el0" : "=r"(ticks), "=r"(frequency));
+  return ticks * (1'000'000'000u / frequency);
+#else
+#error "rmaplab has no instruction clock for this architecture"
+#endif
+}
+
+// Returns right after the kernel's next timer tick: spins until the coarse clock,
+// which only a tick moves on, has changed. At most some 50 ms: a kernel without a
+// tick is not waited for.
+inline void wait_for_tick()
+{
+  const std::uint64_t begin = monotonic_ns();
+  struct timespec first;
+  struct timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &first);
+  do {
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  } while (now.tv_nsec == first.tv_nsec && now.tv_sec == first.tv_sec &&
+           monotonic_ns() - begin < 50'000'000);
+}
+
+// How many instructions the clock sees for 1000 that were executed. In the exact
+// lab that is 1000 and a few; anywhere else it is some other figure.
+inline std::uint64_t ticks_of_1000_instructions()
+{
+  const std::uint64_t before = instruction_count();
+  asm volatile(".rept 1000\n\tnop\n\t.endr");
+  return instruction_count() - before;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The layers of docs/architecture.md. A module may use only modules of a lower
+# number; scripts/check-layers holds #include lines to the same table.
+set(RMAP_LAYER_base 0)
+set(RMAP_LAYER_workloads 1)
+set(RMAP_LAYER_probes 1)
+set(RMAP_LAYER_results 1)
+set(RMAP_LAYER_stats 1)
+set(RMAP_LAYER_session 2)
+set(RMAP_LAYER_lab 2)
+set(RMAP_LAYER_reports 2)
+set(RMAP_LAYER_cli 3)
+
+add_library(rmap_warnings INTERFACE)
+target_compile_options(rmap_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                                               -Wold-style-cast
+                                               -Wno-missing-field-initializers -Werror)
+
+function(rmap_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;SOURCES;LIBRARIES" ${ARGN})
+  foreach(dep IN LISTS ARG_DEPS)
+    if(NOT RMAP_LAYER_${dep} LESS RMAP_LAYER_${name})
+      message(FATAL_ERROR "${name} may not depend on ${dep}: not a lower layer")
+    endif()
+  endforeach()
+  list(TRANSFORM ARG_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/${name}/")
+  add_library(rmap_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(rmap_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  list(TRANSFORM ARG_DEPS PREPEND rmap_)
+  target_link_libraries(rmap_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBRARIES} fmt::fmt-header-only
+                                     PRIVATE rmap_warnings)
+endfunction()

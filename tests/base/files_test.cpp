@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/files.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <optional>
+
+namespace rmaplab
+{
+namespace
+{
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test
+{
+ protected:
+  void SetUp() override { ASSERT_TRUE(temp_) << to_string(temp_.error()); }
+  fs::path at(const std::string& name) const { return temp_->path() / name; }
+
+ private:
+  Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
+};
+
+TEST_F(Files, ReadGivesWhatWasWritten)
+{
+  const std::string content("a\0b\nc", 5);
+  ASSERT_TRUE(write_file(at("x"), content));
+  EXPECT_EQ(*read_file(at("x")), content);
+}
+
+TEST_F(Files, ReadOfALargeFileIsWhole)
+{
+  const std::string content(200'000, 'z');
+  ASSERT_TRUE(write_file(at("x"), content));
+  EXPECT_EQ(*read_file(at("x")), content);
+}
+
+TEST_F(Files, ReadOfProcIsNotStoppedByItsSizeOfZero)
+{
+  const auto text = read_file("/proc/self/status");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->substr(0, 5), "Name:");
+}
+
+TEST_F(Files, ReadOfAMissingFileIsEnoentAndNamesIt)
+{
+  const auto text = read_file(at("missing"));
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().sys_errno, ENOENT);
+  EXPECT_EQ(text.error().context, "open " + at("missing").string());
+}
+
+TEST_F(Files, ReadOfAFolderIsAnError)
+{
+  const auto text = read_file(at(""));
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().sys_errno, EISDIR);
+}
+
+TEST_F(Files, WriteReplacesALongerFile)
+{
+  ASSERT_TRUE(write_file(at("x"), "long content"));
+  ASSERT_TRUE(write_file(at("x"), "new"));
+  EXPECT_EQ(*read_file(at("x")), "new");
+}
+
+TEST_F(Files, WriteLeavesNoTemporaryName)
+{
+  ASSERT_TRUE(write_file(at("x"), "new"));
+  EXPECT_FALSE(fs::exists(at("x.tmp")));
+}
+
+TEST_F(Files, FailedWriteLeavesNoTemporaryName)
+{
+  fs::create_directory(at("x"));
+  ASSERT_FALSE(write_file(at("x"), "new"));
+  EXPECT_FALSE(fs::exists(at("x.tmp")));
+}
+
+TEST_F(Files, WriteIntoAMissingFolderIsAnError)
+{
+  const auto done = write_file(at("missing/x"), "new");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().sys_errno, ENOENT);
+}
+
+TEST_F(Files, ReadFromSkipsToTheOffset)
+{
+  ASSERT_TRUE(write_file(at("x"), "0123456789"));
+  EXPECT_EQ(*read_from(at("x"), 7), "789");
+}
+
+TEST_F(Files, ReadFromTheEndIsEmpty)
+{
+  ASSERT_TRUE(write_file(at("x"), "0123456789"));
+  EXPECT_EQ(*read_from(at("x"), 10), "");
+}
+
+TEST_F(Files, MakeDirectoriesMakesParents)
+{
+  ASSERT_TRUE(make_directories(at("a/b/c")));
+  EXPECT_TRUE(fs::is_directory(at("a/b/c")));
+}
+
+TEST_F(Files, MakeDirectoriesAcceptsAnExistingOne)
+{
+  EXPECT_TRUE(make_directories(at("")));
+}
+
+TEST_F(Files, MakeDirectoriesBelowAFileIsAnError)
+{
+  ASSERT_TRUE(write_file(at("x"), ""));
+  const auto made = make_directories(at("x/y"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().sys_errno, ENOTDIR);
+}
+
+TEST(TempDir, RemovesItselfWithContent)
+{
+  fs::path path;
+  {
+    auto temp = TempDir::create("rmaplab-test-");
+    ASSERT_TRUE(temp);
+    path = temp->path();
+    ASSERT_TRUE(make_directories(path / "a/b"));
+    ASSERT_TRUE(write_file(path / "a/b/x", "content"));
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(TempDir, BelongsToWhereItWasMoved)
+{
+  auto temp = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(temp);
+  const fs::path path = temp->path();
+  std::optional<TempDir> owner(*std::move(temp));
+  {
+    const TempDir last(std::move(*owner));
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(TempDir, StaysWhenAMovedFromOwnerGoes)
+{
+  std::optional<TempDir> first(*TempDir::create("rmaplab-test-"));
+  const TempDir second(std::move(*first));
+  first.reset();
+  EXPECT_TRUE(fs::is_directory(second.path()));
+}
+
+TEST(TempDir, NameBeginsWithThePrefix)
+{
+  const auto temp = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(temp);
+  EXPECT_EQ(temp->path().filename().string().rfind("rmaplab-test-", 0), 0u);
+}
+
+TEST(Hex, HasTwoLowerCaseDigitsAByte)
+{
+  EXPECT_EQ(hex(std::string_view("\x00\x0f\xab\xff", 4)), "000fabff");
+}
+
+TEST(Hex, NoBytesGiveNoDigits)
+{
+  EXPECT_EQ(hex(""), "");
+}
+
+}  // namespace
+}  // namespace rmaplab
