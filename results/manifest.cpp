@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "results/manifest.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+constexpr int kManifestVersion = 1;
+
+// One glob a line of the rule; everything else may differ.
+constexpr const char* kMustAgree =
+    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,workload.*,pinned,"
+    "host.cpu";
+}  // namespace
+
+std::string manifest_value(const Manifest& manifest, const std::string& key)
+{
+  const auto found = manifest.find(key);
+  return found == manifest.end() ? std::string() : found->second;
+}
+
+std::string manifest_json(const Manifest& manifest)
+{
+  nlohmann::ordered_json json;
+  json["manifest_version"] = kManifestVersion;
+  for (const auto& [key, value] : manifest)
+    if (key != "manifest_version")
+      json[key] = value;
+  // Text from outside (a CPU name, a command line) may not be UTF-8.
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
+{
+  auto reject = [&](const std::string& expected) {
+    return Error{.code = Errc::parse, .context = name + ": " + expected};
+  };
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded() || !json.is_object())
+    return reject("expected one JSON object");
+  const auto version = json.find("manifest_version");
+  if (version == json.end() || !version->is_number_integer())
+    return reject("expected a whole number \"manifest_version\"");
+  if (const auto number = version->get<std::int64_t>(); number < 1 || number > kManifestVersion)
+    return reject(
+        fmt::format("has version {}, this rmaplab reads up to {}", number, kManifestVersion));
+  Manifest manifest;
+  for (const auto& [key, value] : json.items()) {
+    if (key == "manifest_version")
+      continue;
+    if (!value.is_string())
+      return reject(fmt::format("expected text for \"{}\"", key));
+    manifest[key] = value.get<std::string>();
+  }
+  return manifest;
+}
+
+Result<Manifest> read_manifest(const std::filesystem::path& path)
+{
+  auto text = read_file(path);
+  if (!text)
+    return text.error();
+  return parse_manifest(path.string(), *text);
+}
+
+std::vector<ManifestDifference> incomparable(const Manifest& base, const Manifest& head)
+{
+  Manifest keys = base;
+  keys.insert(head.begin(), head.end());
+  const bool emulated =
+      manifest_value(base, "mode") == "exact" && manifest_value(head, "mode") == "exact";
+  std::vector<ManifestDifference> differences;
+  for (const auto& [key, unused] : keys) {
+    if (!glob_match(kMustAgree, key) || (emulated && key == "host.cpu"))
+      continue;  // the exact lab emulates its CPU: the host's does not reach the counts
+    const std::string left = manifest_value(base, key);
+    const std::string right = manifest_value(head, key);
+    if (left != right)
+      differences.push_back({.key = key, .base = left, .head = right});
+  }
+  return differences;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The one table of everything rmaplab can measure. Probes name their values by
+// it, statistics and reports take unit, direction, class and floor from it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace rmaplab
+{
+
+enum class MetricClass {
+  exact,          // equal or not: one run decides
+  deterministic,  // bit-identical for one kernel and replica number
+  noisy,          // boots are the unit of replication
+};
+
+enum class Direction { lower, higher, neutral };
+
+struct Metric {
+  std::string_view name;  // key in samples.csv, never renamed
+  std::string_view unit;
+  Direction better = Direction::lower;
+  MetricClass kind = MetricClass::noisy;
+  double floor = 0;      // relative change below which nobody is told; 0.01 is 1 %
+  bool headline = true;  // else only in CSV and in the summary lines
+  std::string_view source;
+  std::string_view summary;
+};
+
+std::span<const Metric> all_metrics();
+const Metric* find_metric(std::string_view name);  // null: no such metric
+std::string_view to_string(MetricClass kind);
+std::string_view to_string(Direction better);
+
+}  // namespace rmaplab

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A run on disk: manifest.json, samples.csv, dmesg.txt and, where it is known, the
+// kernel's config, in one folder. While it
+// is being measured the folder is called NAME.partial: a crash leaves no half
+// run that looks whole, and what was measured is still there.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "results/manifest.h"
+#include "results/sample.h"
+
+namespace rmaplab
+{
+
+struct Run {
+  std::filesystem::path folder;
+  Manifest manifest;
+  std::vector<Sample> samples;
+  std::string dmesg;   // consoles of the boots, one after another; empty on the host
+  std::string config;  // the kernel's .config; empty when it came without one
+};
+
+class RunWriter
+{
+ public:
+  // Creates FOLDER.partial; FOLDER itself must not exist (Errc::usage).
+  static Result<RunWriter> create(const std::filesystem::path& folder);
+  // Each call replaces what was stored before and is complete when it returns.
+  Result<> store(const Run& run);
+  // The run is whole: gives the folder its final name.
+  Result<std::filesystem::path> finish();
+  const std::filesystem::path& partial() const { return partial_; }
+
+ private:
+  explicit RunWriter(std::filesystem::path folder)
+      : folder_(folder), partial_(folder.string() + ".partial")
+  {
+  }
+  std::filesystem::path folder_;
+  std::filesystem::path partial_;
+};
+
+// Rejects with file and line; a folder named *.partial is Errc::usage.
+Result<Run> read_run(const std::filesystem::path& folder);
+
+// "20261120T170512Z": UTC, sorts by time, safe as a file name.
+std::string time_stamp();
+
+}  // namespace rmaplab

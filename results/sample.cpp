@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "results/sample.h"
+
+// clang-format off
+#include <limits>  // csv.h needs it and does not include it
+#define CSV_IO_NO_THREAD
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstringop-truncation"  // g++ 12 on its own strncpy
+#endif
+#include <libfccp/csv.h>
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+// clang-format on
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "results/metric.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr unsigned kColumns = 13;
+using Reader = io::CSVReader<kColumns, io::trim_chars<>, io::double_quote_escape<',', '"'>>;
+
+std::string cell(const std::string& text)
+{
+  std::string clean = text;
+  for (char& c : clean)
+    if (c == '\n' || c == '\r' || c == '\0')
+      c = ' ';
+  if (clean.find_first_of(",\"") == std::string::npos)
+    return clean;
+  std::string quoted = "\"";
+  for (const char c : clean)
+    quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::optional<SampleStatus> parse_status(std::string_view text)
+{
+  for (const auto status : {SampleStatus::ok, SampleStatus::skip, SampleStatus::fail})
+    if (text == to_string(status))
+      return status;
+  return std::nullopt;
+}
+
+// The numbers are read as text and converted here: the parser turns an empty
+// cell into 0 and does not round doubles correctly.
+struct RawRow {
+  const char* run = nullptr;
+  const char* boot = nullptr;
+  const char* replica = nullptr;
+  const char* workload = nullptr;
+  const char* workload_version = nullptr;
+  const char* arguments = nullptr;
+  const char* repetition = nullptr;
+  const char* metric = nullptr;
+  const char* unit = nullptr;
+  const char* value = nullptr;
+  const char* status = nullptr;
+  const char* reason = nullptr;
+  const char* pass = nullptr;
+};
+
+// What was expected, or nothing when the row is good.
+std::optional<std::string> convert(const RawRow& row, Sample& sample)
+{
+  auto whole = [](const char* text, int& to) {
+    const auto number = parse_u64(text);
+    if (!number || *number > 1'000'000'000)
+      return false;
+    to = static_cast<int>(*number);
+    return true;
+  };
+  if (!whole(row.boot, sample.boot))
+    return fmt::format("boot is \"{}\", expected a whole number", row.boot);
+  if (!whole(row.replica, sample.replica))
+    return fmt::format("replica is \"{}\", expected a whole number", row.replica);
+  if (!whole(row.workload_version, sample.workload_version))
+    return fmt::format("workload_version is \"{}\", expected a whole number", row.workload_version);
+  if (!whole(row.repetition, sample.repetition))
+    return fmt::format("repetition is \"{}\", expected a whole number", row.repetition);
+  const auto status = parse_status(row.status);
+  if (!status)
+    return fmt::format("status is \"{}\", expected ok, skip or fail", row.status);
+  sample.status = *status;
+  if (*status == SampleStatus::ok) {
+    sample.value = parse_double(row.value);
+    if (!sample.value || !std::isfinite(*sample.value))
+      return fmt::format("value is \"{}\", expected a number where status is ok", row.value);
+  } else if (*row.value) {
+    return fmt::format("value is \"{}\", expected nothing where status is {}", row.value,
+                       row.status);
+  }
+  if (!find_metric(row.metric))
+    return fmt::format("metric is \"{}\", expected a name of `rmaplab list --metrics`", row.metric);
+  sample.run = row.run;
+  sample.workload = row.workload;
+  sample.arguments = row.arguments;
+  sample.metric = row.metric;
+  sample.unit = row.unit;
+  sample.reason = row.reason;
+  sample.pass = row.pass;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(SampleStatus status)
+{
+  switch (status) {
+    case SampleStatus::ok:
+      return "ok";
+    case SampleStatus::skip:
+      return "skip";
+    case SampleStatus::fail:
+      return "fail";
+  }
+  return "?";
+}
+
+std::string samples_header()
+{
+  return "run,boot,replica,workload,workload_version,arguments,repetition,metric,unit,value,"
+         "status,reason,pass\n";
+}
+
+std::string sample_row(const Sample& sample)
+{
+  return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(sample.run), sample.boot,
+                     sample.replica, cell(sample.workload), sample.workload_version,
+                     cell(sample.arguments), sample.repetition, cell(sample.metric),
+                     cell(sample.unit), sample.value ? number_text(*sample.value) : "",
+                     to_string(sample.status), cell(sample.reason), cell(sample.pass));
+}
+
+Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text)
+{
+  auto reject = [&](std::size_t line, const std::string& expected) {
+    return Error{.code = Errc::parse, .context = fmt::format("{}:{}: {}", name, line, expected)};
+  };
+  if (text.empty())
+    return reject(1, "file is empty, expected a header line");
+  if (text.back() != '\n')
+    return reject(lines_of(text).size(), "file is cut off: the last line has no newline");
+  std::vector<Sample> samples;
+  std::size_t line = 1;
+  try {
+    Reader reader(name, text.data(), text.data() + text.size());
+    reader.read_header(io::ignore_extra_column, "run", "boot", "replica", "workload",
+                       "workload_version", "arguments", "repetition", "metric", "unit", "value",
+                       "status", "reason", "pass");
+    RawRow row;
+    while (reader.read_row(row.run, row.boot, row.replica, row.workload, row.workload_version,
+                           row.arguments, row.repetition, row.metric, row.unit, row.value,
+                           row.status, row.reason, row.pass)) {
+      line = reader.get_file_line();
+      Sample sample;
+      if (const auto expected = convert(row, sample))
+        return reject(line, *expected);
+      samples.push_back(std::move(sample));
+    }
+  } catch (const io::error::missing_column_in_header& e) {
+    return reject(1, fmt::format("header has no column \"{}\"", e.column_name));
+  } catch (const io::error::duplicated_column_in_header& e) {
+    return reject(1, fmt::format("header has column \"{}\" twice", e.column_name));
+  } catch (const io::error::with_file_line& e) {
+    const auto at = static_cast<std::size_t>(e.file_line < 0 ? 0 : e.file_line);
+    return reject(at, fmt::format("expected {} comma-separated cells as in the header", kColumns));
+  } catch (const std::exception& e) {
+    return reject(line + 1, e.what());
+  }
+  return samples;
+}
+
+Result<std::vector<Sample>> read_samples(const std::filesystem::path& path)
+{
+  auto text = read_file(path);
+  if (!text)
+    return text.error();
+  return parse_samples(path.string(), *text);
+}
+
+}  // namespace rmaplab

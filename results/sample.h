@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One measured value, and samples.csv, where each is a row. results/schema.md
+// describes the columns; reader and writer are here so that they stay one.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace rmaplab
+{
+
+enum class SampleStatus {
+  ok,
+  skip,  // could not be measured here; reason says why
+  fail,  // the workload itself failed; reason says how
+};
+
+struct Sample {
+  std::string run;  // id of the run; set by whoever stores it
+  int boot = 0;     // 1, 2, ... in the order the kernel was booted; 0: no boot of ours
+  int replica = 0;  // which reproducible starting state (docs/architecture.md); 0: none
+  std::string workload;
+  int workload_version = 0;
+  std::string arguments;  // "vmas=64;kind=dontfork", "" where there are none
+  int repetition = 0;     // 0, 1, ... within the boot
+  std::string metric;     // a name of results/metric.h
+  std::string unit;
+  std::optional<double> value;  // absent unless status is ok
+  SampleStatus status = SampleStatus::ok;
+  std::string reason;
+  std::string pass;  // which probes were armed: "bare" none, "state" VMA count and slab
+
+  bool operator==(const Sample&) const = default;
+};
+
+std::string_view to_string(SampleStatus status);
+
+// First line of samples.csv, with its newline.
+std::string samples_header();
+// One row with its newline. Cells that need it are quoted; newlines become blanks.
+std::string sample_row(const Sample& sample);
+// Pure. `name` is what an error calls the text: "NAME:LINE: what was expected".
+Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text);
+Result<std::vector<Sample>> read_samples(const std::filesystem::path& path);
+
+}  // namespace rmaplab

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "results/metric.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace rmaplab
+{
+namespace
+{
+
+TEST(Metric, NamesAreUnique)
+{
+  std::set<std::string_view> names;
+  for (const Metric& metric : all_metrics())
+    EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
+  EXPECT_FALSE(names.empty());
+}
+
+TEST(Metric, EveryNameIsFound)
+{
+  for (const Metric& metric : all_metrics())
+    EXPECT_EQ(find_metric(metric.name), &metric) << metric.name;
+}
+
+TEST(Metric, UnknownNameIsNull)
+{
+  EXPECT_EQ(find_metric("vma"), nullptr);
+  EXPECT_EQ(find_metric(""), nullptr);
+}
+
+TEST(Metric, NameNeedsNoQuotesInACsvFile)
+{
+  for (const Metric& metric : all_metrics())
+    EXPECT_EQ(metric.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos)
+        << metric.name;
+}
+
+TEST(Metric, SaysItsUnitSourceAndMeaning)
+{
+  for (const Metric& metric : all_metrics()) {
+    EXPECT_FALSE(metric.unit.empty()) << metric.name;
+    EXPECT_FALSE(metric.source.empty()) << metric.name;
+    EXPECT_FALSE(metric.summary.empty()) << metric.name;
+  }
+}
+
+TEST(Metric, ExactOnesHaveNoFloor)
+{
+  for (const Metric& metric : all_metrics()) {
+    if (metric.kind == MetricClass::exact) {
+      EXPECT_EQ(metric.floor, 0) << metric.name;
+    }
+  }
+}
+
+TEST(Metric, NoisyOnesHaveAFloor)
+{
+  for (const Metric& metric : all_metrics()) {
+    if (metric.kind == MetricClass::noisy) {
+      EXPECT_GT(metric.floor, 0) << metric.name;
+    }
+  }
+}
+
+TEST(MetricClassText, NamesEachClass)
+{
+  EXPECT_EQ(to_string(MetricClass::exact), "exact");
+  EXPECT_EQ(to_string(MetricClass::deterministic), "deterministic");
+  EXPECT_EQ(to_string(MetricClass::noisy), "noisy");
+}
+
+TEST(DirectionText, NamesEachDirection)
+{
+  EXPECT_EQ(to_string(Direction::lower), "lower is better");
+  EXPECT_EQ(to_string(Direction::higher), "higher is better");
+  EXPECT_EQ(to_string(Direction::neutral), "neither is better");
+}
+
+}  // namespace
+}  // namespace rmaplab

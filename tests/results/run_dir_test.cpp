@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "results/run_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+
+namespace rmaplab
+{
+namespace
+{
+
+namespace fs = std::filesystem;
+
+class RunDir : public testing::Test
+{
+ protected:
+  void SetUp() override { ASSERT_TRUE(temp_) << to_string(temp_.error()); }
+  fs::path folder() const { return temp_->path() / "one"; }
+  fs::path unfinished() const { return temp_->path() / "one.partial"; }
+
+  void store_and_finish(const rmaplab::Run& run)
+  {
+    auto writer = RunWriter::create(folder());
+    ASSERT_TRUE(writer) << to_string(writer.error());
+    ASSERT_TRUE(writer->store(run));
+    const auto final_name = writer->finish();
+    ASSERT_TRUE(final_name) << to_string(final_name.error());
+    EXPECT_EQ(*final_name, folder());
+  }
+
+ private:
+  Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
+};
+
+Run example()
+{
+  return {.manifest = {{"mode", "exact"}},
+          .samples = {{.run = "one", .metric = "vmas", .unit = "VMAs", .value = 64.0}},
+          .dmesg = "[0.0] Linux\n",
+          .config = "CONFIG_MMU=y\n"};
+}
+
+TEST_F(RunDir, IsPartialUntilFinished)
+{
+  auto writer = RunWriter::create(folder());
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(writer->store(example()));
+  EXPECT_EQ(writer->partial(), unfinished());
+  EXPECT_TRUE(fs::is_directory(unfinished()));
+  EXPECT_FALSE(fs::exists(folder()));
+}
+
+TEST_F(RunDir, HasOnlyItsFinalNameWhenFinished)
+{
+  store_and_finish(example());
+  EXPECT_TRUE(fs::is_directory(folder()));
+  EXPECT_FALSE(fs::exists(unfinished()));
+}
+
+TEST_F(RunDir, ReadsBackWhatWasStored)
+{
+  const rmaplab::Run run = example();
+  store_and_finish(run);
+  const auto read = read_run(folder());
+  ASSERT_TRUE(read) << to_string(read.error());
+  EXPECT_EQ(read->folder, folder());
+  EXPECT_EQ(read->manifest, run.manifest);
+  EXPECT_EQ(read->samples, run.samples);
+  EXPECT_EQ(read->dmesg, run.dmesg);
+  EXPECT_EQ(read->config, run.config);
+}
+
+TEST_F(RunDir, StoringAgainReplaces)
+{
+  auto writer = RunWriter::create(folder());
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(writer->store(example()));
+  rmaplab::Run more = example();
+  more.samples.push_back(more.samples[0]);
+  ASSERT_TRUE(writer->store(more));
+  ASSERT_TRUE(writer->finish());
+  EXPECT_EQ(read_run(folder())->samples, more.samples);
+}
+
+TEST_F(RunDir, WithoutConfigHasNoConfigFile)
+{
+  rmaplab::Run run = example();
+  run.config.clear();
+  store_and_finish(run);
+  EXPECT_FALSE(fs::exists(folder() / "config"));
+  EXPECT_EQ(read_run(folder())->config, "");
+}
+
+TEST_F(RunDir, ExistingFolderIsRefused)
+{
+  fs::create_directory(folder());
+  const auto writer = RunWriter::create(folder());
+  ASSERT_FALSE(writer);
+  EXPECT_EQ(writer.error().code, Errc::usage);
+  EXPECT_EQ(to_string(writer.error()), folder().string() + " exists already");
+}
+
+TEST_F(RunDir, UnfinishedRunIsNotRead)
+{
+  auto writer = RunWriter::create(folder());
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(writer->store(example()));
+  const auto run = read_run(unfinished());
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, Errc::usage);
+  EXPECT_EQ(to_string(run.error()), unfinished().string() + " is a run that was not finished");
+}
+
+TEST_F(RunDir, SlashAtTheEndDoesNotHideAnUnfinishedRun)
+{
+  const auto run = read_run(unfinished() / "");
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, Errc::usage);
+}
+
+TEST_F(RunDir, SlashAtTheEndMakesNoDifferenceToReading)
+{
+  store_and_finish(example());
+  const auto run = read_run(folder() / "");
+  ASSERT_TRUE(run) << to_string(run.error());
+  EXPECT_EQ(run->folder, folder());
+}
+
+TEST_F(RunDir, MissingManifestIsNamed)
+{
+  fs::create_directory(folder());
+  const auto run = read_run(folder());
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().context, "open " + (folder() / "manifest.json").string());
+}
+
+TEST_F(RunDir, BadSampleIsRejectedWithFileAndLine)
+{
+  store_and_finish(example());
+  ASSERT_TRUE(write_file(folder() / "samples.csv", samples_header() + "cut"));
+  const auto run = read_run(folder());
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().context, (folder() / "samples.csv").string() +
+                                     ":2: file is cut off: the last line has no newline");
+}
+
+TEST(TimeStamp, HasTheFormOfAFileNameThatSorts)
+{
+  std::string form = time_stamp();
+  std::replace_if(
+      form.begin(), form.end(), [](char c) { return c >= '0' && c <= '9'; }, '0');
+  EXPECT_EQ(form, "00000000T000000Z");
+}
+
+}  // namespace
+}  // namespace rmaplab
