@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rmaplab-runner: the program that measures. It needs few libraries, so that the
+// address space its forks copy is small, and is the same on the host and in a
+// guest, where it is also the first process.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "results/wire.h"
+#include "session/case_run.h"
+#include "session/coordinator.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr int kUsage = 2;
+
+struct RunnerOptions {
+  std::string mode = "host";
+  std::string pass = "bare";
+  std::string workload;
+  std::string arguments;
+  std::string fault;
+  Plan plan;
+  int record_fd = 1;
+};
+
+int complain(const Error& error)
+{
+  std::cerr << "rmaplab-runner: " << to_string(error) << '\n';
+  return kUsage;
+}
+
+int run_case_command(RunnerOptions& opt)
+{
+  const Workload* workload = find_workload(opt.workload);
+  if (!workload)
+    return complain({.code = Errc::usage, .context = "no workload " + opt.workload});
+  auto values = parse_arguments(*workload, opt.arguments);
+  auto mode = parse_mode(opt.mode);
+  auto pass = parse_pass(opt.pass);
+  if (!values || !mode || !pass)
+    return complain(!values ? values.error() : !mode ? mode.error() : pass.error());
+  opt.plan.mode = *mode;
+  RecordWriter out(opt.record_fd);
+  run_case(opt.plan, {.workload = workload, .values = *values, .pass = *pass},
+           [&](const Sample& sample) {
+             if (!out.write("sample", sample_row(sample)))
+               ::_exit(kUsage);
+           });
+  return out.write("end", "0") ? 0 : kUsage;
+}
+
+int run_plan_command(RunnerOptions& opt, RecordWriter& out)
+{
+  auto mode = parse_mode(opt.mode);
+  if (!mode)
+    return complain(mode.error());
+  opt.plan.mode = *mode;
+  auto good = run_plan(opt.plan, "/proc/self/exe", out);
+  if (!good) {
+    static_cast<void>(out.write("err", to_string(good.error()) + "\n"));
+    return kUsage;
+  }
+  return *good ? 0 : 1;
+}
+
+int exec_command(const std::vector<std::string>& command, RecordWriter& out)
+{
+  auto output = run_command({.argv = command});
+  if (!output) {
+    static_cast<void>(out.write("err", to_string(output.error()) + "\n"));
+    return kUsage;
+  }
+  static_cast<void>(out.write("out", output->out));
+  static_cast<void>(out.write("err", output->err));
+  return WIFEXITED(output->wait_status) ? WEXITSTATUS(output->wait_status)
+                                        : 128 + WTERMSIG(output->wait_status);
+}
+
+// Ways for a guest to go wrong, for tests of the lab.
+int fault_command(const std::string& fault)
+{
+  if (fault == "panic") {
+    UniqueFd fd(::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
+    if (::write(fd.get(), "c", 1) < 0)
+      return kUsage;
+  }
+  if (fault == "exit")
+    ::reboot(RB_AUTOBOOT);
+  for (;;)
+    ::pause();
+}
+
+void add_plan_options(CLI::App& cmd, RunnerOptions& opt)
+{
+  cmd.add_option("--mode", opt.mode, "host, exact or smp")->capture_default_str();
+  cmd.add_option("--preset", opt.plan.preset, "quick or full")->capture_default_str();
+  cmd.add_option("--replica", opt.plan.replica, "reproducible start number, 0 for none")
+      ->capture_default_str();
+}
+
+int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bool in_guest)
+{
+  RunnerOptions opt;
+  int status = kUsage;
+  CLI::App app("measures one kernel: the one it runs on", "rmaplab-runner");
+  app.require_subcommand(1);
+
+  auto* run = app.add_subcommand("run", "every case of a plan; results as records on stdout");
+  add_plan_options(*run, opt);
+  run->add_option("-w,--workload", opt.plan.filter, "workload globs, joined with commas")
+      ->capture_default_str();
+  run->add_option("--case-timeout", opt.plan.case_timeout_s, "seconds a case may take")
+      ->capture_default_str();
+  run->callback([&] { status = run_plan_command(opt, out); });
+
+  auto* one = app.add_subcommand("case", "one case in this process");
+  add_plan_options(*one, opt);
+  one->add_option("workload", opt.workload)->required();
+  one->add_option("arguments", opt.arguments);
+  one->add_option("--pass", opt.pass, "bare or state")->capture_default_str();
+  one->add_option("--record-fd", opt.record_fd, "where records go")->capture_default_str();
+  one->callback([&] { status = run_case_command(opt); });
+
+  // Parsed by hand below, since its words are another program's.
+  app.add_subcommand("exec", "a command, its output as records");
+
+  auto* fault = app.add_subcommand("fault", "go wrong on purpose: panic, exit, hang")->group("");
+  fault->add_option("how", opt.fault)->required()->check(CLI::IsMember({"panic", "exit", "hang"}));
+  fault->callback([&] { status = in_guest ? fault_command(opt.fault) : kUsage; });
+
+  if (args.size() > 1 && args[0] == "exec")
+    return exec_command({args.begin() + 1, args.end()}, out);
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::ParseError& e) {
+    if (!in_guest)
+      return app.exit(e, std::cout, std::cerr) == 0 ? 0 : kUsage;
+    static_cast<void>(out.write("err", std::string(e.what()) + "\n"));
+    return kUsage;
+  }
+  return status;
+}
+
+// The first process of a guest: mounts, runs /rmaplab/command, reports, reboots.
+int guest_main()
+{
+  constexpr const char* kChannel = "/dev/ttyS1";
+  const struct {
+    const char* type;
+    const char* target;
+  } mounts[] = {{"proc", "/proc"},
+                {"sysfs", "/sys"},
+                {"devtmpfs", "/dev"},
+                {"tracefs", "/sys/kernel/tracing"},
+                {"debugfs", "/sys/kernel/debug"},
+                {"tmpfs", "/tmp"}};
+  for (const auto& m : mounts)
+    ::mount(m.type, m.target, m.type, 0, nullptr);
+  if (UniqueFd console(::open("/dev/console", O_RDWR | O_CLOEXEC)); console)
+    for (int fd = 0; fd <= 2; ++fd)
+      ::dup2(console.get(), fd);
+  UniqueFd channel(::open(kChannel, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!channel)
+    return complain(os_error(std::string("open the results channel ") + kChannel));
+  struct termios raw = {};
+  ::tcgetattr(channel.get(), &raw);
+  ::cfmakeraw(&raw);
+  ::cfsetspeed(&raw, B115200);
+  ::tcsetattr(channel.get(), TCSANOW, &raw);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  RecordWriter out(channel.get());
+  static_cast<void>(out.write("hello", "rmaplab-runner 1"));
+  int status = kUsage;
+  if (auto command = read_file("/rmaplab/command")) {
+    std::vector<std::string> args;
+    for (const auto word : split(*command, '\0'))
+      args.emplace_back(word);
+    args.pop_back();  // each word ends in a zero byte
+    // What the kernel still does after boot (probing, self-tests, freeing) would be
+    // counted with the first cases; in the exact lab waiting costs nothing.
+    const struct timespec pause = {.tv_sec = 5, .tv_nsec = 0};
+    ::nanosleep(&pause, nullptr);
+    status = run_command_line(args, out, true);
+  }
+  static_cast<void>(out.write("end", std::to_string(status)));
+  ::sync();
+  ::reboot(RB_AUTOBOOT);  // QEMU runs with -no-reboot
+  return status;
+}
+
+}  // namespace
+
+}  // namespace rmaplab
+
+int main(int argc, char** argv)
+{
+  using namespace rmaplab;
+  if (::getpid() == 1)
+    return guest_main();
+  install_interrupt_handler();
+  ::signal(SIGPIPE, SIG_IGN);
+  RecordWriter out(1);
+  std::vector<std::string> args(argv + 1, argv + argc);
+  const int status = run_command_line(args, out, false);
+  if (!args.empty() && args[0] == "run" && status != kUsage)
+    static_cast<void>(out.write("end", std::to_string(status)));
+  return status;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/coordinator.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/ticks.h"
+#include "base/unique_fd.h"
+#include "probes/machine_facts.h"
+#include "probes/slab.h"
+#include "results/metric.h"
+#include "results/sample.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr int kRecordFd = 3;
+
+std::string_view first_metric(const Plan& plan, Pass pass)
+{
+  if (pass == Pass::state)
+    return "vmas";
+  return plan.mode == Mode::exact ? "instructions" : "wall_time";
+}
+
+Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::string& reason)
+{
+  const std::string_view metric = first_metric(plan, planned.pass);
+  return Sample{.run = {},
+                .boot = 0,
+                .replica = plan.replica,
+                .workload = std::string(planned.workload->name),
+                .workload_version = planned.workload->version,
+                .arguments = arguments_text(*planned.workload, planned.values),
+                .repetition = 0,
+                .metric = std::string(metric),
+                .unit = std::string(find_metric(metric)->unit),
+                .value = std::nullopt,
+                .status = SampleStatus::fail,
+                .reason = reason,
+                .pass = std::string(to_string(planned.pass))};
+}
+
+// What a case sent, and how it ended; no reason when it ended well.
+struct CaseOutcome {
+  std::vector<Record> records;
+  std::string failure;
+};
+
+Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
+{
+  CaseOutcome outcome;
+  RecordReader reader;
+  const std::uint64_t deadline =
+      monotonic_ns() + static_cast<std::uint64_t>(timeout_s) * 1'000'000'000u;
+  for (;;) {
+    if (interrupted())
+      return Error{.code = Errc::interrupted, .context = "interrupted"};
+    if (monotonic_ns() > deadline) {
+      outcome.failure = fmt::format("did not end within {} s and was killed", timeout_s);
+      return outcome;
+    }
+    struct pollfd watched = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&watched, 1, 1000) <= 0)
+      continue;
+    char buffer[4096];
+    const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      break;
+    if (auto fed = reader.feed({buffer, static_cast<std::size_t>(got)}, outcome.records); !fed)
+      return fed.error();
+  }
+  const auto status = child.wait(10'000);
+  if (!status)
+    outcome.failure = "closed its results and did not end";
+  else if (*status != 0)
+    outcome.failure = "ended with " + describe_wait_status(*status);
+  else if (!reader.ended())
+    outcome.failure = "ended without its last record";
+  return outcome;
+}
+
+Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const std::string& runner)
+{
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0)
+    return os_error("pipe");
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  SpawnOptions options;
+  options.argv = case_arguments(plan, planned);
+  options.argv.insert(options.argv.begin(), runner);
+  options.pass_fds = {{write_end.get(), kRecordFd}};
+  options.own_group = true;
+  const ReplicaLayout layout = layout_of_replica(plan.replica);
+  options.in_child = [layout] {
+    ::personality(ADDR_NO_RANDOMIZE);
+    struct rlimit stack = {};
+    ::getrlimit(RLIMIT_STACK, &stack);
+    stack.rlim_cur = layout.stack_limit_bytes;  // refused below a lower hard limit: no harm
+    ::setrlimit(RLIMIT_STACK, &stack);
+  };
+  auto child = Child::spawn(options);
+  if (!child)
+    return child.error();
+  write_end.reset();
+  return collect(*child, std::move(read_end), plan.case_timeout_s);
+}
+
+Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cases,
+                           RecordWriter& out)
+{
+  auto facts = machine_facts("");
+  facts["preset"] = plan.preset;
+  for (const PlannedCase& planned : cases) {
+    const std::string name(planned.workload->name);
+    facts["workload." + name] = std::to_string(planned.workload->version);
+    facts["item." + name] = planned.workload->item;
+  }
+  const auto usage = read_slab_usage("/proc", "/sys", kRmapCaches);
+  for (std::size_t i = 0; i < usage.size(); ++i)
+    facts["probe.slab_" + kRmapCaches[i]] = usage[i] ? "works" : to_string(usage[i].error());
+  if (plan.mode == Mode::exact)
+    facts["probe.ticks_of_1000_instructions"] = std::to_string(ticks_of_1000_instructions());
+  for (const auto& [key, value] : facts)
+    if (auto written = out.write("env", key + "=" + value); !written)
+      return written;
+  return ok();
+}
+
+}  // namespace
+
+std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& planned)
+{
+  return {"case",
+          std::string(planned.workload->name),
+          arguments_text(*planned.workload, planned.values),
+          "--pass=" + std::string(to_string(planned.pass)),
+          "--mode=" + std::string(to_string(plan.mode)),
+          "--preset=" + plan.preset,
+          "--replica=" + std::to_string(plan.replica),
+          "--record-fd=" + std::to_string(kRecordFd)};
+}
+
+Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out)
+{
+  const auto cases = plan_cases(plan);
+  if (!cases)
+    return cases.error();
+  if (plan.mode == Mode::exact) {
+    const std::uint64_t ticks = ticks_of_1000_instructions();
+    if (ticks < 1000 || ticks > 1100)
+      return Error{.code = Errc::unsupported,
+                   .context = fmt::format("the cycle counter read {} over 1000 instructions: this "
+                                          "is no guest of the exact lab",
+                                          ticks)};
+  }
+  if (auto written = write_environment(plan, *cases, out); !written)
+    return written.error();
+  bool all_good = true;
+  std::size_t done = 0;
+  for (const PlannedCase& planned : *cases) {
+    const std::string label =
+        fmt::format("{} {} ({})", planned.workload->name,
+                    arguments_text(*planned.workload, planned.values), to_string(planned.pass));
+    if (auto written = out.write("progress", fmt::format("{} {} {}", done, cases->size(), label));
+        !written)
+      return written.error();
+    auto outcome = run_one(plan, planned, runner);
+    if (!outcome)
+      return outcome.error();
+    for (const Record& record : outcome->records) {
+      if (record.kind != "sample")
+        continue;
+      if (auto written = out.write("sample", record.payload); !written)
+        return written.error();
+    }
+    if (!outcome->failure.empty()) {
+      all_good = false;
+      const std::string row = sample_row(
+          failed_row(plan, planned, std::string(planned.workload->name) + " " + outcome->failure));
+      if (auto written = out.write("sample", row); !written)
+        return written.error();
+    }
+    ++done;
+  }
+  if (auto written = out.write("progress", fmt::format("{0} {0} done", done)); !written)
+    return written.error();
+  return all_good;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Runs a plan: each case in a process of its own, freshly executed, so that one
+// case's heap or crash never reaches another's figures.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "results/wire.h"
+#include "session/plan.h"
+
+namespace rmaplab
+{
+
+// Writes hello, env, progress, sample records; the caller writes the end. `runner`
+// is the program that has the `case` command. True when no case failed. A case
+// that dies or hangs becomes a failed row; the others go on.
+Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out);
+
+// Arguments of the `case` command for one case; the runner parses them.
+std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& planned);
+
+}  // namespace rmaplab

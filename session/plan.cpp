@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "workloads/arena.h"
+
+namespace rmaplab
+{
+
+std::string_view to_string(Mode mode)
+{
+  switch (mode) {
+    case Mode::host:
+      return "host";
+    case Mode::exact:
+      return "exact";
+    case Mode::smp:
+      return "smp";
+  }
+  return "?";
+}
+
+std::string_view to_string(Pass pass)
+{
+  return pass == Pass::bare ? "bare" : "state";
+}
+
+Result<Mode> parse_mode(std::string_view text)
+{
+  for (const Mode mode : {Mode::host, Mode::exact, Mode::smp})
+    if (text == to_string(mode))
+      return mode;
+  return Error{.code = Errc::usage, .context = fmt::format("no mode \"{}\"", text)};
+}
+
+Result<Pass> parse_pass(std::string_view text)
+{
+  for (const Pass pass : {Pass::bare, Pass::state})
+    if (text == to_string(pass))
+      return pass;
+  return Error{.code = Errc::usage, .context = fmt::format("no pass \"{}\"", text)};
+}
+
+Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
+{
+  if (plan.preset != "quick" && plan.preset != "full")
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("no preset \"{}\", expected quick or full", plan.preset)};
+  std::vector<PlannedCase> cases;
+  bool matched = false;
+  for (const Pass pass : {Pass::bare, Pass::state})
+    for (const Workload* workload : catalog()) {
+      const std::string name(workload->name);
+      const bool asked = workload->hidden ? plan.filter == name : glob_match(plan.filter, name);
+      matched = matched || asked;
+      if (!asked && name != "null")
+        continue;
+      for (const Values& values : plan.preset == "quick" ? workload->quick : workload->full)
+        cases.push_back({.workload = workload, .values = values, .pass = pass});
+    }
+  if (!matched)
+    return Error{
+        .code = Errc::usage,
+        .context = fmt::format("no workload matches \"{}\"; see `rmaplab list`", plan.filter)};
+  return cases;
+}
+
+Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& values)
+{
+  const bool full = plan.preset == "full";
+  // Pages that one repetition may touch or copy, roughly.
+  auto operations = [&](std::int64_t pages, std::int64_t least, std::int64_t most) {
+    return static_cast<int>(std::clamp(pages / workload.weight(values), least, most));
+  };
+  // In the exact lab slab and page lists settle after some five operations (a fork of
+  // 256 VMAs on 6.19: 1875, 1759, 1821, 1749 thousand instructions, then 1744), and
+  // each later one reads nearly the same. Elsewhere noise asks for many.
+  if (plan.mode == Mode::exact)
+    return {.repetitions = full ? 3 : 1,
+            .warm_up = operations(3000, 2, 6),
+            .kept = operations(3000, 3, 7)};
+  return {.repetitions = 5, .warm_up = 2, .kept = operations(full ? 200'000 : 20'000, 5, 2000)};
+}
+
+ReplicaLayout layout_of_replica(int replica)
+{
+  // The kernel puts the mmap area below the stack's limit, at least 128 MiB down
+  // (mmap_base() in arch/x86/mm/mmap.c, mm/util.c): a limit above that moves it.
+  constexpr std::size_t kBaseStack = std::size_t{256} << 20;
+  const auto step = static_cast<std::size_t>(replica > 1 ? replica - 1 : 0);
+  return {.stack_limit_bytes = kBaseStack + step * 7 * page_size(),
+          .arena_offset_pages = step * 37,
+          .spin = step * 211'003};
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is to be measured, as a list of cases decided before anything runs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "workloads/workload.h"
+
+namespace rmaplab
+{
+
+enum class Mode {
+  host,   // the running kernel of this machine
+  exact,  // a guest whose virtual nanoseconds are its instructions
+  smp,    // a guest with several CPUs in parallel
+};
+
+// A pass is one run of a case with certain probes armed.
+enum class Pass {
+  bare,   // nothing but the clock
+  state,  // VMA counts and slab use, of one operation that is held still
+};
+
+std::string_view to_string(Mode mode);
+std::string_view to_string(Pass pass);
+Result<Mode> parse_mode(std::string_view text);
+Result<Pass> parse_pass(std::string_view text);
+
+struct PlannedCase {
+  const Workload* workload = nullptr;
+  Values values;
+  Pass pass = Pass::bare;
+};
+
+struct Plan {
+  Mode mode = Mode::host;
+  std::string preset = "quick";  // or "full"
+  std::string filter = "*";      // globs joined with commas, on workload names
+  // 0: none. From 1: the same number gives the same start on every kernel: it sets
+  // the place of stack and arena, and the phase of the timer.
+  int replica = 0;
+  int case_timeout_s = 300;  // of the kernel under test: virtual seconds in a guest
+};
+
+// All bare cases, then all that read state: reading empties slab stocks, which the
+// timed cases must not feel. `null` is always among them. Errc::usage when the
+// filter matches nothing or the preset has no such name.
+Result<std::vector<PlannedCase>> plan_cases(const Plan& plan);
+
+// How often a case is repeated: fixed, so that both kernels do the same work.
+struct Repeats {
+  int repetitions = 1;  // rows of samples.csv
+  int warm_up = 0;      // operations before those that count, in each repetition
+  int kept = 1;         // operations behind each row's median
+};
+Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& values);
+
+// Moves a process's stack and arena by what the replica number says; the rest of
+// the address space is the same in every replica (ADDR_NO_RANDOMIZE).
+struct ReplicaLayout {
+  std::size_t stack_limit_bytes = 0;
+  std::size_t arena_offset_pages = 0;
+  std::uint64_t spin = 0;  // turns of an empty loop before the first operation
+};
+ReplicaLayout layout_of_replica(int replica);
+
+}  // namespace rmaplab

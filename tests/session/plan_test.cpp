@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace rmaplab
+{
+namespace
+{
+
+std::set<std::string_view> names_in(const std::vector<PlannedCase>& cases)
+{
+  std::set<std::string_view> names;
+  for (const PlannedCase& planned : cases)
+    names.insert(planned.workload->name);
+  return names;
+}
+
+std::set<std::string_view> planned_names(const char* filter)
+{
+  const auto cases = plan_cases({.filter = filter});
+  return cases ? names_in(*cases) : std::set<std::string_view>{};
+}
+
+TEST(Plan, NullIsAmongTheCasesEvenWhenFilteredOut)
+{
+  EXPECT_EQ(planned_names("fork_flat"), (std::set<std::string_view>{"fork_flat", "null"}));
+}
+
+TEST(Plan, SeveralGlobsAreJoinedWithCommas)
+{
+  EXPECT_EQ(planned_names("remerge,mremap_*"),
+            (std::set<std::string_view>{"mremap_move", "mremap_scramble", "null", "remerge"}));
+}
+
+TEST(Plan, AllBareCasesComeBeforeAllThatReadState)
+{
+  const auto cases = plan_cases({});
+  ASSERT_TRUE(cases);
+  EXPECT_EQ(cases->front().pass, Pass::bare);
+  EXPECT_EQ(cases->back().pass, Pass::state);
+  EXPECT_TRUE(std::is_partitioned(cases->begin(), cases->end(), [](const PlannedCase& planned) {
+    return planned.pass == Pass::bare;
+  }));
+}
+
+TEST(Plan, BothPassesHoldTheSameCases)
+{
+  const auto cases = plan_cases({});
+  ASSERT_TRUE(cases);
+  ASSERT_EQ(cases->size() % 2, 0u);
+  const std::size_t half = cases->size() / 2;
+  for (std::size_t i = 0; i < half; ++i) {
+    EXPECT_EQ((*cases)[i].workload, (*cases)[half + i].workload);
+    EXPECT_EQ((*cases)[i].values, (*cases)[half + i].values);
+  }
+}
+
+TEST(Plan, FullHoldsMoreCasesThanQuick)
+{
+  const auto quick = plan_cases({.preset = "quick"});
+  const auto full = plan_cases({.preset = "full"});
+  ASSERT_TRUE(quick && full);
+  EXPECT_GT(full->size(), quick->size());
+}
+
+TEST(Plan, HiddenWorkloadsAreLeftOutOfGlobs)
+{
+  EXPECT_EQ(planned_names("*").count("test_crash"), 0u);
+  EXPECT_EQ(planned_names("test_cras?,null").count("test_crash"), 0u);
+}
+
+TEST(Plan, HiddenWorkloadsAreTakenByTheirExactName)
+{
+  EXPECT_EQ(planned_names("test_crash"), (std::set<std::string_view>{"null", "test_crash"}));
+}
+
+TEST(Plan, FilterThatMatchesNothingIsAUsageErrorNamingIt)
+{
+  const auto cases = plan_cases({.filter = "frok_flat"});
+  ASSERT_FALSE(cases);
+  EXPECT_EQ(cases.error().code, Errc::usage);
+  EXPECT_NE(cases.error().context.find("frok_flat"), std::string::npos);
+}
+
+TEST(Plan, FilterThatOnlyMatchesHiddenWorkloadsMatchesNothing)
+{
+  EXPECT_FALSE(plan_cases({.filter = "test_*"}));
+}
+
+TEST(Plan, UnknownPresetIsAUsageErrorNamingIt)
+{
+  const auto cases = plan_cases({.preset = "medium"});
+  ASSERT_FALSE(cases);
+  EXPECT_EQ(cases.error().code, Errc::usage);
+  EXPECT_NE(cases.error().context.find("medium"), std::string::npos);
+}
+
+TEST(Mode, EveryNameSurvivesARoundTrip)
+{
+  for (const Mode mode : {Mode::host, Mode::exact, Mode::smp}) {
+    const auto parsed = parse_mode(to_string(mode));
+    ASSERT_TRUE(parsed) << to_string(mode);
+    EXPECT_EQ(*parsed, mode);
+  }
+}
+
+TEST(Mode, OtherNamesAreUsageErrors)
+{
+  for (const char* text : {"", "Exact", "exact ", "kvm"}) {
+    const auto parsed = parse_mode(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, Errc::usage);
+  }
+}
+
+TEST(Pass, EveryNameSurvivesARoundTrip)
+{
+  for (const Pass pass : {Pass::bare, Pass::state}) {
+    const auto parsed = parse_pass(to_string(pass));
+    ASSERT_TRUE(parsed) << to_string(pass);
+    EXPECT_EQ(*parsed, pass);
+  }
+}
+
+TEST(Pass, OtherNamesAreUsageErrors)
+{
+  for (const char* text : {"", "Bare", "states"}) {
+    const auto parsed = parse_pass(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, Errc::usage);
+  }
+}
+
+TEST(Repeats, ExactFullHasMoreRepetitionsThanExactQuick)
+{
+  const Workload& workload = *find_workload("fork_flat");
+  const Values& values = workload.quick.front();
+  const Repeats quick = repeats_of({.mode = Mode::exact, .preset = "quick"}, workload, values);
+  const Repeats full = repeats_of({.mode = Mode::exact, .preset = "full"}, workload, values);
+  EXPECT_GT(full.repetitions, quick.repetitions);
+}
+
+TEST(Repeats, EveryExactCaseWarmsUpTwiceAndKeepsThree)
+{
+  const Plan plan{.mode = Mode::exact};
+  for (const Workload* workload : catalog())
+    for (const Values& values : workload->full) {
+      const Repeats repeats = repeats_of(plan, *workload, values);
+      EXPECT_GE(repeats.warm_up, 2) << workload->name;
+      EXPECT_GE(repeats.kept, 3) << workload->name;
+    }
+}
+
+TEST(Repeats, OnTheHostFullKeepsMoreOperationsThanQuick)
+{
+  const Workload& workload = *find_workload("fork_flat");
+  const Values values = {256};
+  const Repeats quick = repeats_of({.mode = Mode::host, .preset = "quick"}, workload, values);
+  const Repeats full = repeats_of({.mode = Mode::host, .preset = "full"}, workload, values);
+  EXPECT_GT(full.kept, quick.kept);
+}
+
+TEST(ReplicaLayout, NoneIsTheFirst)
+{
+  const ReplicaLayout none = layout_of_replica(0);
+  const ReplicaLayout first = layout_of_replica(1);
+  EXPECT_EQ(none.stack_limit_bytes, first.stack_limit_bytes);
+  EXPECT_EQ(none.arena_offset_pages, first.arena_offset_pages);
+  EXPECT_EQ(none.spin, first.spin);
+}
+
+TEST(ReplicaLayout, NextReplicaDiffersInEverything)
+{
+  const ReplicaLayout first = layout_of_replica(1);
+  const ReplicaLayout second = layout_of_replica(2);
+  EXPECT_NE(first.stack_limit_bytes, second.stack_limit_bytes);
+  EXPECT_NE(first.arena_offset_pages, second.arena_offset_pages);
+  EXPECT_NE(first.spin, second.spin);
+}
+
+TEST(ReplicaLayout, SameNumberIsTheSameLayout)
+{
+  layout_of_replica(3);
+  const ReplicaLayout once = layout_of_replica(7);
+  const ReplicaLayout again = layout_of_replica(7);
+  EXPECT_EQ(once.stack_limit_bytes, again.stack_limit_bytes);
+  EXPECT_EQ(once.arena_offset_pages, again.arena_offset_pages);
+  EXPECT_EQ(once.spin, again.spin);
+}
+
+TEST(ReplicaLayout, StackLimitIsAboveWhatTheKernelTakesForEveryStack)
+{
+  EXPECT_GT(layout_of_replica(0).stack_limit_bytes, std::size_t{128} << 20);
+}
+
+}  // namespace
+}  // namespace rmaplab

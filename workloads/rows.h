@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the files of single workloads share: the declarations of their rows and
+// the few steps that most of them begin with.
+#pragma once
+
+#include <unistd.h>
+
+#include "workloads/arena.h"
+#include "workloads/processes.h"
+#include "workloads/workload.h"
+
+namespace rmaplab
+{
+
+extern const Workload fork_chain_alive;
+extern const Workload fork_chain_exit;
+extern const Workload fork_flat;
+extern const Workload fork_skip;
+extern const Workload mremap_move;
+extern const Workload mremap_scramble;
+extern const Workload null_workload;
+extern const Workload remerge;
+extern const Workload split_faulted;
+extern const Workload teardown;
+extern const Workload test_crash;
+extern const Workload test_hang;
+
+// Pages of one island: a hole of the same page-table page follows each.
+inline constexpr std::size_t kIslandPages = 1;
+
+// `count` faulted VMAs, each with an anon_vma of its own.
+inline Result<> map_faulted_islands(const Arena& arena, std::size_t count)
+{
+  if (auto mapped = arena.map_islands(count, kIslandPages); !mapped)
+    return mapped;
+  for (std::size_t i = 0; i < count; ++i)
+    touch(arena.island(i, kIslandPages), kIslandPages);
+  return ok();
+}
+
+// Times fork+exit+wait of a child that does nothing (fork_loop.cpp).
+void time_forks(benchmark::State& state, Meter& meter);
+// Forks a child that stays until it and we have been observed.
+void observe_child(benchmark::State& state, Meter& meter, Meeting& meeting);
+
+// What split_faulted measures and remerge starts from: 2K pages at page 0 of the
+// arena become 2K VMAs.
+Result<> split_alternate(const Arena& arena, std::size_t splits);
+
+inline std::size_t range_of(const benchmark::State& state, std::size_t i)
+{
+  return static_cast<std::size_t>(state.range(i));
+}
+
+}  // namespace rmaplab
