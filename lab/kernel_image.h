@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A bootable kernel: found by its spec, checked before anything tries to boot it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "lab/progress.h"
+
+namespace rmaplab
+{
+
+struct Kernel {
+  std::string spec;     // as the user gave it
+  std::string release;  // from the image itself: "7.0.13+deb13-cloud-amd64"
+  std::string source;   // where it came from: Debian package and version, or a path
+  std::filesystem::path image;
+  std::filesystem::path config;  // "" when it came without one
+  std::string image_sha256;
+  std::string config_sha256;  // "" without a config
+};
+
+struct KernelOptions {
+  std::string mirror;  // of Debian's archive; "" takes the machine's own
+  bool offline = false;
+};
+
+// SPEC is debian:VERSION, a bzImage or vmlinuz, or a kernel build tree. May fetch
+// packages (network, no root). Errc::usage for a spec that means nothing,
+// Errc::unsupported when it cannot be had here, Errc::parse for a bad image.
+Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options,
+                           const Notify& notify);
+
+// Pure. The release in the bytes of an x86 bzImage (Documentation/arch/x86/boot.rst)
+// or "arm64" for an arm64 Image; Errc::parse says what is wrong: no kernel, cut off.
+Result<std::string> check_image(const std::string& name, std::string_view bytes);
+
+// Lower-case hexadecimal SHA-256.
+std::string sha256(std::string_view bytes);
+
+}  // namespace rmaplab

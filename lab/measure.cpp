@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/measure.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <list>
+#include <thread>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "base/ticks.h"
+#include "lab/initramfs.h"
+#include "lab/qemu.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr const char* kRunner = "rmaplab-runner";
+
+struct Job {
+  std::size_t kernel = 0;  // index
+  int boot = 0;            // 0, 1, ... of this kernel
+  int replica = 1;
+};
+
+struct Running {
+  Job job;
+  Vm vm;
+};
+
+std::string architecture()
+{
+  struct utsname names = {};
+  ::uname(&names);
+  return names.machine;
+}
+
+int host_cpus()
+{
+  return std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+// DONE TOTAL LABEL of the last progress record.
+struct CaseProgress {
+  double fraction = 0;
+  std::string label = "booting";
+};
+CaseProgress last_progress(const std::vector<Record>& records)
+{
+  for (auto it = records.rbegin(); it != records.rend(); ++it) {
+    if (it->kind != "progress")
+      continue;
+    const auto words = split_blanks(it->payload);
+    const auto done = words.size() > 2 ? parse_double(words[0]) : std::nullopt;
+    const auto total = words.size() > 2 ? parse_double(words[1]) : std::nullopt;
+    if (!done || !total || *total <= 0)
+      continue;
+    const auto label = it->payload.find(words[2], words[0].size() + words[1].size());
+    return {.fraction = *done / *total, .label = it->payload.substr(label)};
+  }
+  return {};
+}
+
+std::string boot_name(const Kernel& kernel, int replica)
+{
+  return fmt::format("{} replica {}", kernel.release, replica);
+}
+
+// Takes over what one boot brought.
+void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport report)
+{
+  std::string rows = samples_header();
+  for (const Record& record : report.records) {
+    if (record.kind == "sample")
+      rows += record.payload;
+    else if (record.kind == "out" || record.kind == "err")
+      run.output += record.payload;
+    else if (record.kind == "env" && job.boot == 0)
+      if (const auto equals = record.payload.find('='); equals != std::string::npos)
+        run.manifest[record.payload.substr(0, equals)] = record.payload.substr(equals + 1);
+  }
+  auto samples = parse_samples("results of " + boot_name(kernel, job.replica), rows);
+  if (samples) {
+    for (Sample& sample : *samples) {
+      sample.boot = job.boot + 1;
+      run.samples.push_back(std::move(sample));
+    }
+  } else {
+    run.failures.push_back(to_string(samples.error()));
+  }
+  run.dmesg += fmt::format("==> {} <==\n{}\n", boot_name(kernel, job.replica), report.console);
+  run.guest_status = std::max(run.guest_status, report.guest_status);
+  run.interrupted = run.interrupted || report.outcome == BootOutcome::interrupted;
+
+  const auto what = [&]() -> std::string {
+    switch (report.outcome) {
+      case BootOutcome::finished:
+      case BootOutcome::interrupted:
+        return {};
+      case BootOutcome::panicked:
+        return "guest panicked: " + report.reason;
+      case BootOutcome::hung:
+        return "guest hung: " + report.reason;
+      case BootOutcome::ended_early:
+        return "guest ended early: " + report.reason;
+      case BootOutcome::garbled:
+        return "results were damaged: " + report.reason;
+    }
+    return {};
+  }();
+  if (what.empty())
+    return;
+  run.failures.push_back(boot_name(kernel, job.replica) + ": " + what);
+  if (run.failed_console.empty())
+    run.failed_console = last_lines(report.console, 15);
+}
+
+void describe_machine(Manifest& manifest, const Machine& machine, const LabOptions& options,
+                      const Kernel& kernel, const std::string& qemu, Accelerator accelerator)
+{
+  manifest["mode"] = options.mode;
+  manifest["replicas"] = std::to_string(options.replicas);
+  manifest["qemu.version"] = qemu;
+  manifest["machine.cpu"] = accelerator == Accelerator::kvm ? "host" : machine.cpu;
+  manifest["machine.cpus"] = std::to_string(options.cpus);
+  manifest["machine.memory_mib"] = std::to_string(options.memory_mib);
+  manifest["machine.accelerator"] = accelerator == Accelerator::icount ? "tcg icount"
+                                    : accelerator == Accelerator::tcg  ? "tcg"
+                                                                       : "kvm";
+  manifest["kernel.spec"] = kernel.spec;
+  manifest["kernel.release"] = kernel.release;
+  manifest["kernel.source"] = kernel.source;
+  manifest["kernel.image_sha256"] = kernel.image_sha256;
+  manifest["kernel.config_sha256"] = kernel.config_sha256;
+}
+
+}  // namespace
+
+bool kvm_works(const Machine& machine, const Kernel& kernel, const std::string& initramfs)
+{
+  if (::access("/dev/kvm", R_OK | W_OK) != 0)
+    return false;
+  auto vm =
+      Vm::start(machine, {.kernel = kernel.image, .accelerator = Accelerator::kvm}, initramfs, 20);
+  if (!vm)
+    return false;
+  const std::uint64_t deadline = monotonic_ns() + 30'000'000'000u;
+  while (monotonic_ns() < deadline) {
+    if (vm->step())
+      return vm->take_report().outcome == BootOutcome::finished;
+    if (!vm->records().empty())
+      return true;  // our runner said hello: the kernel has booted
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernels,
+                                               const LabOptions& given, const CommandOf& command,
+                                               const Notify& notify, const ShowProgress& show)
+{
+  const auto machine = machine_for(architecture());
+  if (!machine)
+    return machine.error();
+  const auto qemu = qemu_version(*machine);
+  if (!qemu)
+    return qemu.error();
+  const auto runner = program_files(program_directory() / kRunner, "init");
+  if (!runner)
+    return runner.error();
+
+  LabOptions options = given;
+  const bool exact = options.mode == "exact";
+  if (options.cpus == 0)
+    options.cpus = exact ? 1 : std::max(2, host_cpus());
+  if (options.jobs == 0)
+    options.jobs = exact ? host_cpus() : 1;
+
+  auto image_of = [&](int replica) {
+    GuestCommand guest = command(replica);
+    std::string words;
+    for (const auto& argument : guest.arguments)
+      words += argument + '\0';
+    std::vector<ImageFile> files = *runner;
+    files.push_back({.path = "rmaplab/command", .content = words});
+    files.insert(files.end(), guest.files.begin(), guest.files.end());
+    return build_initramfs(std::move(files));
+  };
+
+  Accelerator accelerator = exact ? Accelerator::icount : Accelerator::tcg;
+  if (!exact && !kernels.empty()) {
+    auto image = image_of(options.first_replica);
+    if (!image)
+      return image.error();
+    notify("trying whether KVM boots " + kernels[0].release);
+    if (kvm_works(*machine, kernels[0], *image))
+      accelerator = Accelerator::kvm;
+    notify(accelerator == Accelerator::kvm ? "KVM works" : "KVM does not work here: TCG");
+  }
+
+  std::deque<Job> waiting;
+  for (int boot = 0; boot < options.replicas; ++boot)
+    for (std::size_t kernel = 0; kernel < kernels.size(); ++kernel)
+      waiting.push_back({.kernel = kernel, .boot = boot, .replica = options.first_replica + boot});
+  const std::size_t boots = waiting.size();
+
+  std::vector<KernelRun> runs(kernels.size());
+  for (std::size_t i = 0; i < kernels.size(); ++i)
+    describe_machine(runs[i].manifest, *machine, options, kernels[i], *qemu, accelerator);
+
+  std::vector<std::vector<std::optional<BootReport>>> reports(
+      kernels.size(),
+      std::vector<std::optional<BootReport>>(static_cast<std::size_t>(options.replicas)));
+  std::list<Running> running;
+  std::size_t done = 0;
+  while (!waiting.empty() || !running.empty()) {
+    if (interrupted())
+      waiting.clear();
+    while (!waiting.empty() && running.size() < static_cast<std::size_t>(options.jobs)) {
+      const Job job = waiting.front();
+      waiting.pop_front();
+      auto image = image_of(job.replica);
+      if (!image)
+        return image.error();
+      auto vm = Vm::start(*machine,
+                          {.kernel = kernels[job.kernel].image,
+                           .accelerator = accelerator,
+                           .replica = job.replica,
+                           .cpus = options.cpus,
+                           .memory_mib = options.memory_mib,
+                           .extra_kernel_args = options.extra_kernel_args},
+                          *image, options.hang_timeout_s);
+      if (!vm)
+        return vm.error();
+      running.push_back({.job = job, .vm = *std::move(vm)});
+    }
+    BootProgress progress{.boots_done = done, .boots = boots};
+    double finished = static_cast<double>(done);
+    for (auto it = running.begin(); it != running.end();) {
+      if (it->vm.step()) {
+        reports[it->job.kernel][static_cast<std::size_t>(it->job.boot)] = it->vm.take_report();
+        it = running.erase(it);
+        ++done;
+        finished += 1;
+        continue;
+      }
+      const CaseProgress now = last_progress(it->vm.records());
+      finished += 0.3 + 0.7 * now.fraction - (now.label == "booting" ? 0.2 : 0);
+      progress.running.push_back(boot_name(kernels[it->job.kernel], it->job.replica) + ": " +
+                                 now.label);
+      ++it;
+    }
+    progress.boots_done = done;
+    progress.fraction = boots ? finished / static_cast<double>(boots) : 1;
+    show(progress);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+
+  for (std::size_t kernel = 0; kernel < kernels.size(); ++kernel)
+    for (int boot = 0; boot < options.replicas; ++boot) {
+      auto& report = reports[kernel][static_cast<std::size_t>(boot)];
+      if (report)
+        absorb(runs[kernel], kernels[kernel],
+               {.kernel = kernel, .boot = boot, .replica = options.first_replica + boot},
+               *std::move(report));
+      else
+        runs[kernel].interrupted = true;
+    }
+  return runs;
+}
+
+}  // namespace rmaplab

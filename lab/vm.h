@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One boot of one kernel, from start to the last record, and what can go wrong.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "base/process.h"
+#include "base/result.h"
+#include "lab/qemu.h"
+#include "results/wire.h"
+
+namespace rmaplab
+{
+
+enum class BootOutcome {
+  finished,     // the guest sent its last record
+  panicked,     // "Kernel panic" on the console
+  hung,         // neither console nor records for the time allowed
+  ended_early,  // QEMU ended without last record or panic
+  garbled,      // the results channel broke its own rules
+  interrupted,  // Ctrl-C
+};
+
+struct BootReport {
+  BootOutcome outcome = BootOutcome::finished;
+  int guest_status = 0;         // of the guest's command; valid when finished
+  std::string reason;           // one line for every other outcome
+  std::vector<Record> records;  // all that arrived, whatever the outcome
+  std::string console;
+};
+
+// Sole owner of one QEMU: killed and reaped with it.
+class Vm
+{
+ public:
+  // `hang_timeout_s` of wall time without a byte counts as hanging.
+  static Result<Vm> start(const Machine& machine, BootSpec spec, const std::string& initramfs,
+                          int hang_timeout_s);
+  Vm(Vm&&) = default;
+  // Looks at what came since the last call; true when the boot is over. Cheap:
+  // meant to be called some ten times a second.
+  bool step();
+  // Records of the boot so far: for progress.
+  const std::vector<Record>& records() const { return report_.records; }
+  // After step() returned true.
+  BootReport take_report() { return std::move(report_); }
+
+ private:
+  Vm(TempDir folder, BootSpec spec) : folder_(std::move(folder)), spec_(std::move(spec)) {}
+  bool end(BootOutcome outcome, const std::string& reason);
+
+  TempDir folder_;
+  BootSpec spec_;
+  std::optional<Child> qemu_;
+  RecordReader reader_;
+  BootReport report_;
+  std::uint64_t channel_bytes_ = 0;
+  std::uint64_t console_bytes_ = 0;
+  std::uint64_t last_sign_ns_ = 0;
+  int hang_timeout_s_ = 0;
+};
+
+}  // namespace rmaplab
