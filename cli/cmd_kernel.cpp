@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// kernel fetch, kernel list: Debian's kernels, into the cache.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "lab/debian_archive.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+struct KernelCommandOptions : KernelOptions {
+  std::vector<std::string> specs;
+};
+
+int run_fetch(const KernelCommandOptions& opt, std::ostream& out)
+{
+  Screen screen;
+  for (const auto& spec : opt.specs) {
+    auto kernel = find_kernel(spec, opt, [&](const std::string& line) { screen.note(line); });
+    if (!kernel)
+      return complain(kernel.error());
+    out << fmt::format("{}: {} ({})\n  {}\n  config: {}\n", spec, kernel->release, kernel->source,
+                       kernel->image.string(),
+                       kernel->config.empty() ? "none in the archive" : kernel->config.string());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int print_kernels(const KernelOptions& options, std::ostream& out)
+{
+  Screen screen;
+  const auto cached = list_cached_kernels();
+  auto listed = list_debian_kernels(options, [&](const std::string& line) { screen.note(line); });
+  if (!listed) {
+    if (cached.empty())
+      return complain(listed.error());
+    screen.note("only what is cached: " + to_string(listed.error()));
+  }
+  const auto& all = listed ? *listed : cached;
+  std::string previous;
+  for (const auto& kernel : all) {
+    const auto chosen = choose_kernel(all, kernel.upstream);
+    if (!chosen || chosen->package != kernel.package || chosen->version != kernel.version ||
+        previous == kernel.upstream)
+      continue;
+    previous = kernel.upstream;
+    bool here = false;
+    for (const auto& other : cached)
+      here = here || (other.package == kernel.package && other.version == kernel.version);
+    out << fmt::format("debian:{:<10} {:<20} {}{}\n", kernel.upstream, kernel.suite, kernel.package,
+                       here ? "  (fetched)" : "");
+  }
+  return kDone;
+}
+
+void add_kernel(CLI::App& app, int& exit_status)
+{
+  auto opt = std::make_shared<KernelCommandOptions>();
+  auto* cmd = app.add_subcommand("kernel", "fetch and list kernels");
+  cmd->require_subcommand(1);
+  auto add_archive_options = [opt](CLI::App* sub) {
+    sub->add_option("--mirror", opt->mirror,
+                    "URI of a Debian archive (default: the one of this machine's apt sources)");
+    sub->add_flag("--offline", opt->offline, "use cached package lists and kernels only");
+  };
+  auto* fetch = cmd->add_subcommand("fetch", "fetch kernels into the cache, check images");
+  fetch->add_option("spec", opt->specs, "debian:VERSION, an image, a build tree")->required();
+  add_archive_options(fetch);
+  fetch->callback([opt, &exit_status] { exit_status = run_fetch(*opt, std::cout); });
+  auto* list = cmd->add_subcommand("list", "kernels that Debian's suites carry");
+  add_archive_options(list);
+  list->callback([opt, &exit_status] { exit_status = print_kernels(*opt, std::cout); });
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The subcommands and what they share. A subcommand is an options struct, a
+// function that binds it and one that runs it; only this folder prints or exits.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "lab/kernel_image.h"
+#include "lab/measure.h"
+#include "results/run_dir.h"
+
+namespace rmaplab
+{
+
+enum ExitStatus : int {
+  kDone = 0,
+  kCheckFailed = 1,  // a workload or guest failed
+  kUsage = 2,        // usage or environment
+  kNothingRan = 77,
+  kInterrupted = 130,  // Ctrl-C, as shells report it
+};
+
+void add_ab(CLI::App& app, int& exit_status);
+void add_compare(CLI::App& app, int& exit_status);
+void add_doctor(CLI::App& app, int& exit_status);
+void add_kernel(CLI::App& app, int& exit_status);
+void add_lab(CLI::App& app, int& exit_status);
+void add_list(CLI::App& app, int& exit_status);
+void add_run(CLI::App& app, int& exit_status);
+
+// "rmaplab: <text>" on stderr and the exit status that goes with the error.
+int complain(const Error& error);
+// The same for a line that is no Error.
+void warn(const std::string& line);
+
+// Shows one changing line on stderr when that is a terminal, and plain notes always.
+class Screen
+{
+ public:
+  Screen();
+  ~Screen();
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+  void note(const std::string& line);
+  // Replaces the changing line; at most some five times a second.
+  void show(double fraction, const std::string& text);
+
+ private:
+  void erase();
+  bool terminal_;
+  bool drawn_ = false;
+  std::uint64_t began_ns_;
+  std::uint64_t drawn_ns_ = 0;
+};
+
+// Options of every command that boots kernels.
+struct LabCommandOptions {
+  LabOptions lab;
+  KernelOptions kernel;
+};
+void add_lab_options(CLI::App& cmd, LabCommandOptions& opt);
+
+// Options of what is measured.
+struct PlanOptions {
+  std::string filter = "*";
+  std::string preset = "quick";
+  int case_timeout_s = 300;
+};
+void add_plan_options(CLI::App& cmd, PlanOptions& opt);
+// Errc::usage before anything is booted for a plan that means nothing.
+Result<> check_plan(const PlanOptions& opt);
+// The runner's arguments for it, but for mode and replica, which add_start() appends.
+// Two boots read alike to the last instruction only when these are the same bytes:
+// they are in the guest's memory.
+std::vector<std::string> runner_arguments(const PlanOptions& opt);
+void add_start(std::vector<std::string>& arguments, const std::string& mode, int replica);
+
+// One line a kernel that Debian has; the exit status.
+int print_kernels(const KernelOptions& options, std::ostream& out);
+
+std::string version();
+// The command line as typed, quoted for a shell.
+std::string& command_line();
+
+}  // namespace rmaplab

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <iostream>
+
+#include "base/ticks.h"
+#include "cli/commands.h"
+#include "cli/version.h"
+#include "session/plan.h"
+
+namespace rmaplab
+{
+
+int complain(const Error& error)
+{
+  warn(to_string(error));
+  switch (error.code) {
+    case Errc::interrupted:
+      return kInterrupted;
+    case Errc::os:
+    case Errc::parse:
+    case Errc::unsupported:
+    case Errc::usage:
+      break;
+  }
+  return kUsage;
+}
+
+void warn(const std::string& line)
+{
+  std::cerr << "rmaplab: " << line << '\n';
+}
+
+Screen::Screen() : terminal_(::isatty(2) == 1), began_ns_(monotonic_ns()) {}
+
+Screen::~Screen()
+{
+  erase();
+}
+
+void Screen::erase()
+{
+  if (drawn_)
+    std::cerr << "\r\033[K" << std::flush;
+  drawn_ = false;
+}
+
+void Screen::note(const std::string& line)
+{
+  erase();
+  std::cerr << "rmaplab: " << line << '\n';
+}
+
+void Screen::show(double fraction, const std::string& text)
+{
+  const std::uint64_t now = monotonic_ns();
+  constexpr std::uint64_t kBetween = 200'000'000;
+  if (!terminal_ || now - drawn_ns_ < kBetween)
+    return;
+  drawn_ns_ = now;
+  struct winsize window = {};
+  const std::size_t columns =
+      ::ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 20 ? window.ws_col : 80;
+  const double elapsed_s = static_cast<double>(now - began_ns_) * 1e-9;
+  std::string left;
+  if (fraction > 0.05)
+    left = fmt::format(", {:.0f} s left", std::ceil(elapsed_s / fraction - elapsed_s));
+  std::string line = fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text);
+  if (line.size() >= columns)
+    line.resize(columns - 1);
+  std::cerr << '\r' << line << "\033[K" << std::flush;
+  drawn_ = true;
+}
+
+void add_lab_options(CLI::App& cmd, LabCommandOptions& opt)
+{
+  cmd.add_option("--mode", opt.lab.mode,
+                 "exact: one CPU, virtual time counts instructions; smp: CPUs in parallel")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"exact", "smp"}));
+  cmd.add_option("--cpus", opt.lab.cpus, "CPUs of a guest (0: 1 in exact mode, else the host's)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 64));
+  cmd.add_option("--memory", opt.lab.memory_mib, "MiB of memory of a guest")
+      ->capture_default_str()
+      ->check(CLI::Range(256, 1 << 20));
+  cmd.add_option("--jobs", opt.lab.jobs, "guests at a time (0: the host's CPUs in exact mode)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 256));
+  cmd.add_option("--hang-timeout", opt.lab.hang_timeout_s,
+                 "seconds without a sign of life after which a guest is given up")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
+  cmd.add_option("--append", opt.lab.extra_kernel_args, "more words for the kernel command line");
+  cmd.add_option("--mirror", opt.kernel.mirror,
+                 "URI of a Debian archive (default: the one of this machine's apt sources)");
+  cmd.add_flag("--offline", opt.kernel.offline, "use cached package lists and kernels only");
+}
+
+void add_plan_options(CLI::App& cmd, PlanOptions& opt)
+{
+  cmd.add_option("-w,--workload", opt.filter, "workloads: globs joined with commas")
+      ->capture_default_str();
+  cmd.add_option("--preset", opt.preset, "how much: quick or full")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"quick", "full"}));
+  cmd.add_option("--case-timeout", opt.case_timeout_s,
+                 "seconds one case may take; a guest's own seconds in the lab")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
+}
+
+Result<> check_plan(const PlanOptions& opt)
+{
+  const auto cases = plan_cases({.preset = opt.preset, .filter = opt.filter});
+  return cases ? ok() : Result<>(cases.error());
+}
+
+std::vector<std::string> runner_arguments(const PlanOptions& opt)
+{
+  return {"run", "--preset=" + opt.preset, "--workload=" + opt.filter,
+          "--case-timeout=" + std::to_string(opt.case_timeout_s)};
+}
+
+void add_start(std::vector<std::string>& arguments, const std::string& mode, int replica)
+{
+  arguments.push_back("--mode=" + mode);
+  arguments.push_back("--replica=" + std::to_string(replica));
+}
+
+std::string version()
+{
+  return kVersion;
+}
+
+std::string& command_line()
+{
+  static std::string line;
+  return line;
+}
+
+}  // namespace rmaplab

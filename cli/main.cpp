@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <iostream>
+
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "cli/commands.h"
+
+int main(int argc, char** argv)
+{
+  using namespace rmaplab;
+  install_interrupt_handler();
+  command_line() = "rmaplab";
+  for (int i = 1; i < argc; ++i)
+    command_line() += " " + shell_quote(argv[i]);
+
+  CLI::App app(
+      "rmaplab: what a change to Linux's anonymous reverse mapping costs and saves,\n"
+      "measured on real kernels.\n\n"
+      "Exit status: 0 done, 1 a workload or guest failed, 2 usage or environment,\n"
+      "77 nothing could run, 130 interrupted.",
+      "rmaplab");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version());
+  int exit_status = kDone;
+  add_ab(app, exit_status);
+  add_compare(app, exit_status);
+  add_doctor(app, exit_status);
+  add_kernel(app, exit_status);
+  add_lab(app, exit_status);
+  add_list(app, exit_status);
+  add_run(app, exit_status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kDone : kUsage;
+  } catch (const std::exception& e) {
+    warn(e.what());
+    return kUsage;
+  }
+  return exit_status;
+}

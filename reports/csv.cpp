@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "reports/report.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+std::string quoted(std::string text)
+{
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+    text.insert(at, 1, '"');
+  return text.find_first_of(",\"\n") == std::string::npos ? text : '"' + text + '"';
+}
+
+std::string cells(const std::optional<Spread>& spread)
+{
+  if (!spread)
+    return ",,";
+  return number_text(spread->median) + "," + number_text(spread->min) + "," +
+         number_text(spread->max);
+}
+
+}  // namespace
+
+std::string csv_report(const Comparison& comparison)
+{
+  std::string text =
+      "workload,arguments,metric,unit,class,base_median,base_min,base_max,head_median,head_min,"
+      "head_max,change,verdict,reason\n";
+  for (const ComparisonRow& row : comparison.rows)
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", quoted(row.workload),
+                        quoted(row.arguments), row.metric->name, row.metric->unit,
+                        to_string(row.metric->kind), cells(row.base.spread), cells(row.head.spread),
+                        row.change ? number_text(*row.change) : "", to_string(row.verdict),
+                        quoted(row.head.reason.empty() ? row.base.reason : row.head.reason));
+  return text;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A comparison as text for people and programs.
+#pragma once
+
+#include <string>
+
+#include "reports/comparison.h"
+
+namespace rmaplab
+{
+
+struct ReportContext {
+  std::string rmaplab_version;
+  std::string command;  // that repeats it, as a shell would take it
+};
+
+// For a mail to linux-mm: plain ASCII, at most 75 columns, base first, direction
+// stated, what did not change summed up.
+std::string lkml_report(const Comparison& comparison, const ReportContext& context);
+
+// Every row with both sides' median, range, change and verdict; one header line.
+std::string csv_report(const Comparison& comparison);
+
+}  // namespace rmaplab

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# `rmaplab run` gives values for every workload, also to an ordinary user, and says
+# what is missing for the rest; a run on disk compares with itself.
+. "$(dirname "$0")/../lib.sh"
+run "$RMAPLAB" run -o "$work/o" --label me
+expect_status 0; expect out 'values on'; expect out 'not measured .*instructions: counted in the exact lab only'
+csv=$(echo "$work"/o/me/*/samples.csv)
+for workload in $("$RMAPLAB" list | awk '/^[a-z]/ {print $1}'); do
+  for metric in wall_time vmas; do
+    grep -q ",$workload,.*,$metric,[^,]*,[0-9.e+]*,ok," "$csv" || fail "no $metric of $workload"
+  done
+done
+! grep -q ',fail,' "$csv" || fail "a workload failed: $(grep -m1 ',fail,' "$csv")"
+
+folder=$(dirname "$csv")
+run "$RMAPLAB" compare "$folder" "$folder"
+expect_status 0; expect out 'vmas \(VMAs, lower is better\): [0-9]+ identical'
+
+if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1 && command -v setpriv >/dev/null; then
+  programs=$(dirname "$RMAPLAB")
+  mkdir "$work/bin" && cp "$programs/rmaplab" "$programs/rmaplab-runner" "$work/bin/"
+  mkdir "$work/theirs" && chown nobody "$work/theirs" && chmod 755 "$work"
+  run setpriv --reuid=nobody --clear-groups "$work/bin/rmaplab" run -w 'fork_flat,remerge' -o "$work/theirs"
+  expect_status 0; expect out 'slab_anon_vma: /proc/slabinfo needs root'
+fi

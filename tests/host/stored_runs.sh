@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Stored runs that are damaged or do not belong together are refused by name.
+. "$(dirname "$0")/../lib.sh"
+run "$RMAPLAB" run -w null -o "$work/o" --label a
+expect_status 0
+good=$(echo "$work"/o/a/*)
+copy() { rm -rf "$work/bad" && cp -r "$good" "$work/bad"; }
+
+copy; head -c -10 "$good/samples.csv" >"$work/bad/samples.csv"
+lines=$(wc -l <"$good/samples.csv")
+run "$RMAPLAB" compare "$good" "$work/bad"
+expect_status 2; expect_one_line err; expect err "samples.csv:$lines: file is cut off"
+
+copy; sed -i '3s/,ok,/,fine,/' "$work/bad/samples.csv"
+run "$RMAPLAB" compare "$good" "$work/bad"
+expect_status 2; expect_one_line err; expect err 'samples.csv:3: status is "fine", expected ok, skip or fail'
+
+copy; sed -i 's/"mode": "host"/"mode": "exact"/' "$work/bad/manifest.json"
+run "$RMAPLAB" compare "$good" "$work/bad"
+expect_status 2; expect_one_line err; expect err 'differ in mode \(host against exact\)'
+run "$RMAPLAB" compare --force "$good" "$work/bad"
+expect_status 0; expect out 'WARNING: runs differ in mode'
+
+copy; rm "$work/bad/manifest.json"
+run "$RMAPLAB" compare "$good" "$work/bad"
+expect_status 2; expect_one_line err; expect err 'manifest.json: No such file'
+
+mv "$work/bad" "$work/bad.partial"
+run "$RMAPLAB" compare "$good" "$work/bad.partial"
+expect_status 2; expect_one_line err; expect err 'was not finished'

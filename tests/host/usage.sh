@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A user's mistakes: each gets one clear line and status 2.
+. "$(dirname "$0")/../lib.sh"
+
+run "$RMAPLAB" run -w 'nosuch*' -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'no workload matches "nosuch\*"'
+
+run "$RMAPLAB" ab "$work/nothing" debian:7.0
+expect_status 2; expect_one_line err; expect err 'is no kernel: expected debian:VERSION'
+
+run "$RMAPLAB" ab debian:seven debian:7.0
+expect_status 2; expect_one_line err; expect err 'expected a version like 7.0.13'
+
+run "$RMAPLAB" ab host debian:7.0
+expect_status 2; expect_one_line err; expect err 'measure it with `rmaplab run`'
+
+head -c 100000 /dev/urandom >"$work/noise"
+run "$RMAPLAB" lab run "$work/noise" -- run
+expect_status 2; expect_one_line err; expect err 'is no kernel image'
+
+mkdir "$work/tree"
+run "$RMAPLAB" lab run "$work/tree" -- run
+expect_status 2; expect_one_line err; expect err 'expected a kernel build tree'
+
+run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" kernel fetch --offline debian:7.0
+expect_status 2; expect_one_line err; expect err 'debian:7.0 is not in the cache$'
+
+run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" kernel fetch --mirror http://127.0.0.1:9/ debian:7.0
+expect_status 2; expect err 'not in the cache and no package list could be fetched'
+
+run "$RMAPLAB" run -w null -o /proc/nowhere
+expect_status 2; expect_one_line err; expect err 'create folder /proc/nowhere'

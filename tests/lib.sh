@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# For tests that run rmaplab as a user does. Sourced with RMAPLAB set to the program.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+skip() { echo "SKIP: $*"; exit 77; }
+fail() {
+  echo "FAIL: $*"
+  for stream in out err; do
+    [ -s "$work/$stream" ] && sed "s/^/  $stream: /" "$work/$stream" | tail -n 40
+  done
+  exit 1
+}
+# run COMMAND... : keeps stdout, stderr and status.
+run() {
+  "$@" >"$work/out" 2>"$work/err"
+  status=$?
+}
+expect_status() { [ "$status" = "$1" ] || fail "exit status $status, expected $1"; }
+expect() { grep -qE -- "$2" "$work/$1" || fail "no \"$2\" in $1"; }
+expect_not() { ! grep -qE -- "$2" "$work/$1" || fail "\"$2\" in $1"; }
+# One line, not a page: what went wrong, for a person.
+expect_one_line() { [ "$(wc -l <"$work/$1")" = 1 ] || fail "$1 has not exactly one line"; }
+
+# The lab's tests use kernels that scripts/test has fetched; nothing here downloads.
+need_kernel() {
+  command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
+  for spec in "$@"; do
+    "$RMAPLAB" kernel fetch --offline "$spec" >/dev/null 2>&1 || skip "$spec is not in the cache"
+  done
+}
+image_of() { "$RMAPLAB" kernel fetch --offline "$1" 2>/dev/null | sed -n '2s/^ *//p'; }
