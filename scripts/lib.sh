@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Shared by scripts/quickstart and scripts/test: what to install, how to build.
+# Sourced; expects `set -eu` and the current folder at the top of the tree.
+
+build_packages="g++ cmake ninja-build pkg-config git libbenchmark-dev libcli11-dev libfmt-dev
+libgtest-dev libfccp-dev nlohmann-json3-dev libarchive-dev libssl-dev libboost-dev"
+lab_packages="qemu-system-x86 debian-archive-keyring"
+
+step() { printf '== %s\n' "$*" >&2; }
+give_up() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 2; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else give_up "not root and no sudo; install by hand: $missing"
+  fi
+}
+
+installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+
+# install PACKAGE... : only what is missing; nothing is asked of the network otherwise.
+install() {
+  missing=
+  for package in "$@"; do installed "$package" || missing="$missing $package"; done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || give_up "no apt-get here; install by hand:$missing"
+  step "installing$missing"
+  log=$(mktemp)
+  if ! as_root apt-get update >"$log" 2>&1 ||
+     ! as_root env DEBIAN_FRONTEND=noninteractive \
+         apt-get install -y --no-install-recommends $missing >>"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    give_up "apt-get could not install$missing; its whole output is in $log"
+  fi
+  rm -f "$log"
+}
+
+# build PRESET : configures once, then builds what changed.
+build() {
+  step "building (preset $1)"
+  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >/dev/null
+  cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
+    tail -n 40 "build/$1/build.log" >&2
+    give_up "the build failed; its whole output is in build/$1/build.log"
+  }
+}
