@@ -162,7 +162,7 @@ std::string describe_wait_status(int wait_status)
   return "exit status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
-Result<CommandOutput> run_command(SpawnOptions options)
+Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting)
 {
   int out[2];
   int err[2];
@@ -193,7 +193,8 @@ Result<CommandOutput> run_command(SpawnOptions options)
     struct pollfd watched[2];
     for (int i = 0; i < 2; ++i)
       watched[i] = {.fd = streams[i].fd->get(), .events = POLLIN, .revents = 0};
-    ::poll(watched, 2, 200);
+    if (::poll(watched, 2, 200) == 0 && waiting)
+      waiting();
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
     for (int i = 0; i < 2; ++i) {

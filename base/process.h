@@ -63,8 +63,9 @@ struct CommandOutput {
   std::string out;
   std::string err;
 };
-// Runs to the end and keeps both outputs. Errc::interrupted after Ctrl-C.
-Result<CommandOutput> run_command(SpawnOptions options);
+// Runs to the end and keeps both outputs. Errc::interrupted after Ctrl-C. While it
+// waits it calls `waiting`, where there is one, some five times a second.
+Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting = {});
 // Full path of a program as execvp would find it; nothing when there is none.
 std::optional<std::string> find_program(const std::string& name);
 

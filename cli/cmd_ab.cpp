@@ -54,7 +54,7 @@ int run_ab(const AbOptions& opt, std::ostream& out)
   if (auto checked = check_plan(opt.plan); !checked)
     return complain(checked.error());
   Screen screen;
-  const auto notify = [&](const std::string& line) { screen.note(line); };
+  const Notify notify = screen.notify();
   std::vector<Kernel> kernels;
   for (const auto& spec : {opt.base, opt.head}) {
     auto kernel = find_kernel(spec, opt.kernel, notify);

@@ -21,7 +21,7 @@ int run_fetch(const KernelCommandOptions& opt, std::ostream& out)
 {
   Screen screen;
   for (const auto& spec : opt.specs) {
-    auto kernel = find_kernel(spec, opt, [&](const std::string& line) { screen.note(line); });
+    auto kernel = find_kernel(spec, opt, screen.notify());
     if (!kernel)
       return complain(kernel.error());
     out << fmt::format("{}: {} ({})\n  {}\n  config: {}\n", spec, kernel->release, kernel->source,
@@ -37,7 +37,7 @@ int print_kernels(const KernelOptions& options, std::ostream& out)
 {
   Screen screen;
   const auto cached = list_cached_kernels();
-  auto listed = list_debian_kernels(options, [&](const std::string& line) { screen.note(line); });
+  auto listed = list_debian_kernels(options, screen.notify());
   if (!listed) {
     if (cached.empty())
       return complain(listed.error());

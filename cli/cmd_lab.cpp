@@ -50,7 +50,7 @@ int run_lab(LabRunOptions& opt, std::ostream& out)
   if (!guest)
     return complain(guest.error());
   Screen screen;
-  const auto notify = [&](const std::string& line) { screen.note(line); };
+  const Notify notify = screen.notify();
   auto kernel = find_kernel(opt.kernel_spec, opt.kernel, notify);
   if (!kernel)
     return complain(kernel.error());

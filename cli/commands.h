@@ -49,8 +49,11 @@ class Screen
   void note(const std::string& line);
   // Replaces the changing line; at most some five times a second.
   void show(double fraction, const std::string& text);
+  void wait(const std::string& text);  // the same where nobody knows how long
+  Notify notify();                     // for the lab; must not outlive the screen
 
  private:
+  void draw(const std::string& line);
   void erase();
   bool terminal_;
   bool drawn_ = false;

@@ -56,6 +56,31 @@ void Screen::note(const std::string& line)
 
 void Screen::show(double fraction, const std::string& text)
 {
+  const double elapsed_s = static_cast<double>(monotonic_ns() - began_ns_) * 1e-9;
+
+  std::string left;
+  if (fraction > 0.05)
+    left = fmt::format(", {:.0f} s left", std::ceil(elapsed_s / fraction - elapsed_s));
+  draw(fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text));
+}
+
+void Screen::wait(const std::string& text)
+{
+  draw(fmt::format("{:.0f} s | {}", static_cast<double>(monotonic_ns() - began_ns_) * 1e-9, text));
+}
+
+Notify Screen::notify()
+{
+  return {.show = [this](const std::string& line, Note kind) {
+    if (kind == Note::lasting)
+      note(line);
+    else
+      wait(line);
+  }};
+}
+
+void Screen::draw(const std::string& text)
+{
   const std::uint64_t now = monotonic_ns();
   constexpr std::uint64_t kBetween = 200'000'000;
   if (!terminal_ || now - drawn_ns_ < kBetween)
@@ -64,14 +89,7 @@ void Screen::show(double fraction, const std::string& text)
   struct winsize window = {};
   const std::size_t columns =
       ::ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 20 ? window.ws_col : 80;
-  const double elapsed_s = static_cast<double>(now - began_ns_) * 1e-9;
-  std::string left;
-  if (fraction > 0.05)
-    left = fmt::format(", {:.0f} s left", std::ceil(elapsed_s / fraction - elapsed_s));
-  std::string line = fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text);
-  if (line.size() >= columns)
-    line.resize(columns - 1);
-  std::cerr << '\r' << line << "\033[K" << std::flush;
+  std::cerr << '\r' << text.substr(0, columns - 1) << "\033[K" << std::flush;
   drawn_ = true;
 }
 

@@ -127,7 +127,8 @@ class Apt
   Result<> update(const Notify& notify) const
   {
     notify("fetching the package lists of " + fmt::format("{}", fmt::join(kSuites, ", ")));
-    auto done = run_command({.argv = command("apt-get", {"update"})});
+    auto done = run_command({.argv = command("apt-get", {"update"})},
+                            [&] { notify.passing("waiting for apt-get update"); });
     if (!done)
       return done.error();
     if (!have_lists())
@@ -176,10 +177,11 @@ class Apt
 
   // Downloads one package into `folder` and gives the file.
   Result<fs::path> download(const std::string& package, const std::string& version,
-                            const fs::path& folder) const
+                            const fs::path& folder, const Notify& notify) const
   {
     auto done = run_command(
-        {.argv = command("apt-get", {"download", package + "=" + version}), .directory = folder});
+        {.argv = command("apt-get", {"download", package + "=" + version}), .directory = folder},
+        [&] { notify.passing("downloading " + package); });
     if (!done)
       return done.error();
     std::error_code error;
@@ -226,9 +228,10 @@ FetchedKernel in_cache(const ArchivedKernel& kernel)
           .config = fs::exists(config, error) ? config : fs::path()};
 }
 
-Result<> unpack(const fs::path& deb, const fs::path& into)
+Result<> unpack(const fs::path& deb, const fs::path& into, const Notify& notify)
 {
-  auto done = run_command({.argv = {"dpkg-deb", "-x", deb, into}});
+  auto done = run_command({.argv = {"dpkg-deb", "-x", deb, into}},
+                          [&] { notify.passing("unpacking " + deb.filename().string()); });
   if (!done)
     return done.error();
   if (done->wait_status != 0)
@@ -264,18 +267,18 @@ Result<FetchedKernel> fetch(const Apt& apt, const ArchivedKernel& kernel,
   if (auto made = make_directories(work / "tree"); !made)
     return made.error();
   notify(fmt::format("fetching {} {} from {}", kernel.package, kernel.version, kernel.suite));
-  auto deb = apt.download(kernel.package, kernel.version, work);
+  auto deb = apt.download(kernel.package, kernel.version, work, notify);
   if (!deb)
     return deb.error();
-  if (auto done = unpack(*deb, work / "tree"); !done)
+  if (auto done = unpack(*deb, work / "tree", notify); !done)
     return done.error();
   // From 6.19 the config is in a package of its own, which leaves the archive before
   // the image's does.
   const std::string abi = kernel.package.substr(kernel.package.find('-', 6) + 1);
   for (const auto& other : all)
     if (other.package == "linux-base-" + abi && other.version == kernel.version)
-      if (auto extra = apt.download(other.package, other.version, work))
-        if (auto done = unpack(*extra, work / "tree"); !done)
+      if (auto extra = apt.download(other.package, other.version, work, notify))
+        if (auto done = unpack(*extra, work / "tree", notify); !done)
           return done.error();
 
   const fs::path image = find_below(work / "tree", "vmlinuz");

@@ -9,7 +9,16 @@
 namespace rmaplab
 {
 
-// One line without a newline: "fetching linux-binary-7.0.13... (13 MB)".
-using Notify = std::function<void(const std::string&)>;
+enum class Note {
+  lasting,  // stays on the screen, or in a log
+  passing,  // what is being waited for; worth showing on a terminal only
+};
+
+// Lines without a newline.
+struct Notify {
+  std::function<void(const std::string&, Note)> show;
+  void operator()(const std::string& line) const { show(line, Note::lasting); }
+  void passing(const std::string& line) const { show(line, Note::passing); }
+};
 
 }  // namespace rmaplab

@@ -74,6 +74,14 @@ std::string machine_lines(const Comparison& comparison)
       9);
 }
 
+// Options that reach the code this suite measures, by name.
+constexpr const char* kReachesMm =
+    "*PER_VMA*,ANON_VMA*,SLAB*,SLUB*,PREEMPT*,HZ*,NO_HZ*,*HUGEPAGE,*HUGEPAGE_A*,KSM*,MEMCG*,NUMA*,"
+    "SWAP*,ZSWAP,USERFAULTFD*,*PAGE_TABLE*,PT_RECLAIM*,LRU_GEN*,DEBUG_VM*,DEBUG_LOCK*,PROVE_*,"
+    "LOCK_*,LOCKDEP*,KASAN*,KFENCE*,KCSAN*,UBSAN*,*MAPLE*,MEM_SOFT_DIRTY*,*MITIGATION*,CC_OPTIMIZE*"
+    ","
+    "INIT_ON_*,RANDOM_KMALLOC*,SHUFFLE_PAGE*,*KSTACK*,FINEIBT*";
+
 std::string config_lines(const Comparison& comparison)
 {
   if (!comparison.config_differences) {
@@ -91,12 +99,18 @@ std::string config_lines(const Comparison& comparison)
   const auto& differences = *comparison.config_differences;
   if (differences.empty())
     return "config: the same\n";
-  constexpr std::size_t kNamed = 12;
+  constexpr std::size_t kAll = 12;  // so few are all named
   std::string list;
-  for (std::size_t i = 0; i < std::min(differences.size(), kNamed); ++i)
-    list += (i ? ", " : "") + differences[i];
-  if (differences.size() > kNamed)
-    list += fmt::format(" and {} more", differences.size() - kNamed);
+  std::size_t named = 0;
+  for (const auto& difference : differences) {
+    if (differences.size() > kAll &&
+        !glob_match(kReachesMm, difference.substr(0, difference.find(':'))))
+      continue;
+    list += (named++ ? ", " : "") + difference;
+  }
+  if (named < differences.size())
+    list += fmt::format("{}{} more beyond mm, locking and debugging, see the stored configs",
+                        named ? "; " : "", differences.size() - named);
   return wrapped(fmt::format("config: {} options differ: {}", differences.size(), list), 8);
 }
 

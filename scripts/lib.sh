@@ -18,6 +18,42 @@ as_root() {
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 
+# quietly LOG COMMAND... : output into LOG; on a terminal, its last line as it comes.
+quietly() {
+  log=$1; shift
+  if ! [ -t 2 ]; then "$@" >"$log" 2>&1; return; fi
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  trap 'kill $pid 2>/dev/null; printf "\n" >&2; exit 130' INT TERM
+  seconds=0
+  while kill -0 $pid 2>/dev/null; do
+    printf '\r\033[K%4d s | %.60s' $seconds "$(tail -n 1 "$log" | tr -d '\r\033')" >&2
+    sleep 1
+    seconds=$((seconds + 1))
+  done
+  printf '\r\033[K' >&2
+  trap - INT TERM
+  wait $pid
+}
+
+# quietly LOG COMMAND... : output into LOG; on a terminal, its last line as it comes.
+quietly() {
+  log=$1; shift
+  if ! [ -t 2 ]; then "$@" >"$log" 2>&1; return; fi
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  trap 'kill $pid 2>/dev/null; printf "\n" >&2; exit 130' INT TERM
+  seconds=0
+  while kill -0 $pid 2>/dev/null; do
+    printf '\r\033[K%4d s | %.60s' $seconds "$(tail -n 1 "$log" | tr -d '\r\033')" >&2
+    sleep 1
+    seconds=$((seconds + 1))
+  done
+  printf '\r\033[K' >&2
+  trap - INT TERM
+  wait $pid
+}
+
 # install PACKAGE... : only what is missing; nothing is asked of the network otherwise.
 install() {
   missing=
@@ -25,21 +61,21 @@ install() {
   [ -n "$missing" ] || return 0
   command -v apt-get >/dev/null || give_up "no apt-get here; install by hand:$missing"
   step "installing$missing"
-  log=$(mktemp)
-  if ! as_root apt-get update >"$log" 2>&1 ||
-     ! as_root env DEBIAN_FRONTEND=noninteractive \
-         apt-get install -y --no-install-recommends $missing >>"$log" 2>&1; then
-    tail -n 15 "$log" >&2
-    give_up "apt-get could not install$missing; its whole output is in $log"
+  output=$(mktemp)
+  if ! quietly "$output" as_root apt-get update ||
+     ! quietly "$output" as_root env DEBIAN_FRONTEND=noninteractive \
+         apt-get install -y --no-install-recommends $missing; then
+    tail -n 15 "$output" >&2
+    give_up "apt-get could not install$missing; its whole output is in $output"
   fi
-  rm -f "$log"
+  rm -f "$output"
 }
 
 # build PRESET : configures once, then builds what changed.
 build() {
   step "building (preset $1)"
   [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >/dev/null
-  cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
+  quietly "build/$1/build.log" cmake --build --preset "$1" || {
     tail -n 40 "build/$1/build.log" >&2
     give_up "the build failed; its whole output is in build/$1/build.log"
   }

@@ -110,14 +110,14 @@ TEST(Sha256, OfAbcIsThatOfFips180)
 
 TEST(FindKernel, RunningKernelIsAUsageError)
 {
-  const auto kernel = find_kernel("host", {}, [](const std::string&) {});
+  const auto kernel = find_kernel("host", {}, {});
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().code, Errc::usage);
 }
 
 TEST(FindKernel, SpecThatIsNothingIsAUsageErrorNamingIt)
 {
-  const auto kernel = find_kernel("/no/such/image", {}, [](const std::string&) {});
+  const auto kernel = find_kernel("/no/such/image", {}, {});
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().code, Errc::usage);
   EXPECT_NE(kernel.error().context.find("/no/such/image"), std::string::npos);
@@ -125,7 +125,7 @@ TEST(FindKernel, SpecThatIsNothingIsAUsageErrorNamingIt)
 
 TEST(FindKernel, DebianVersionThatIsNoneIsAUsageError)
 {
-  const auto kernel = find_kernel("debian:newest", {.offline = true}, [](const std::string&) {});
+  const auto kernel = find_kernel("debian:newest", {.offline = true}, {});
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().code, Errc::usage);
 }
