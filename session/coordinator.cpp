@@ -18,6 +18,7 @@
 #include "probes/slab.h"
 #include "results/metric.h"
 #include "results/sample.h"
+#include "workloads/arena.h"
 
 namespace rmaplab
 {
@@ -170,6 +171,12 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
   }
   if (auto written = write_environment(plan, *cases, out); !written)
     return written.error();
+  auto ballast = Arena::create();
+  if (!ballast)
+    return ballast.error();
+  const std::size_t ballast_vmas = layout_of_replica(plan.replica).ballast_vmas;
+  if (auto mapped = map_faulted_islands(*ballast, ballast_vmas); !mapped)
+    return mapped.error();
   bool all_good = true;
   std::size_t done = 0;
   for (const PlannedCase& planned : *cases) {

@@ -58,12 +58,18 @@ struct Repeats {
 };
 Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& values);
 
-// Moves a process's stack and arena by what the replica number says; the rest of
-// the address space is the same in every replica (ADDR_NO_RANDOMIZE).
+// What a replica number changes: where stack and arena lie, when the timer ticks, how
+// full the slabs are. The rest of the address space is the same in every replica
+// (ADDR_NO_RANDOMIZE), and on every kernel.
 struct ReplicaLayout {
   std::size_t stack_limit_bytes = 0;
   std::size_t arena_offset_pages = 0;
   std::uint64_t spin = 0;  // turns of an empty loop before the first operation
+  // Faulted VMAs that the coordinator holds all the while. They move the point at
+  // which a cache needs its next slab, which can be worth 1 % of a small fork: without
+  // them all replicas met it in the same operations, and agreed on a figure that
+  // another count of operations did not give.
+  std::size_t ballast_vmas = 0;
 };
 ReplicaLayout layout_of_replica(int replica);
 

@@ -89,4 +89,13 @@ void touch(char* address, std::size_t pages)
   }
 }
 
+Result<> map_faulted_islands(const Arena& arena, std::size_t count)
+{
+  if (auto mapped = arena.map_islands(count, kIslandPages); !mapped)
+    return mapped;
+  for (std::size_t i = 0; i < count; ++i)
+    touch(arena.island(i, kIslandPages), kIslandPages);
+  return ok();
+}
+
 }  // namespace rmaplab

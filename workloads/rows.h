@@ -25,19 +25,6 @@ extern const Workload teardown;
 extern const Workload test_crash;
 extern const Workload test_hang;
 
-// Pages of one island: a hole of the same page-table page follows each.
-inline constexpr std::size_t kIslandPages = 1;
-
-// `count` faulted VMAs, each with an anon_vma of its own.
-inline Result<> map_faulted_islands(const Arena& arena, std::size_t count)
-{
-  if (auto mapped = arena.map_islands(count, kIslandPages); !mapped)
-    return mapped;
-  for (std::size_t i = 0; i < count; ++i)
-    touch(arena.island(i, kIslandPages), kIslandPages);
-  return ok();
-}
-
 // Times fork+exit+wait of a child that does nothing (fork_loop.cpp).
 void time_forks(benchmark::State& state, Meter& meter);
 // Forks a child that stays until it and we have been observed.
