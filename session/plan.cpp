@@ -96,7 +96,7 @@ ReplicaLayout layout_of_replica(int replica)
   return {.stack_limit_bytes = kBaseStack + step * 7 * page_size(),
           .arena_offset_pages = step * 37,
           .spin = step * 211'003,
-          .ballast_vmas = step * 5};
+          .ballast_vmas = step * 13};
 }
 
 }  // namespace rmaplab
