@@ -2,10 +2,8 @@
 // run: the workloads on the running kernel of this machine.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <iostream>
 #include <map>
 
@@ -43,18 +41,12 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
   RecordReader reader;
   std::string rows = samples_header();
   while (!interrupted()) {
-    struct pollfd watched = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&watched, 1, 200) <= 0)
-      continue;
-    char buffer[4096];
-    const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0)
-      break;
     std::vector<Record> records;
-    if (auto fed = reader.feed({buffer, static_cast<std::size_t>(got)}, records); !fed)
-      return fed.error();
+    const auto more = reader.read_some(pipe.get(), 200, records);
+    if (!more)
+      return more.error();
+    if (!*more)
+      break;
     for (const Record& record : records) {
       const std::string& text = record.payload;
       if (record.kind == "sample") {

@@ -59,7 +59,7 @@ void Screen::show(double fraction, const std::string& text)
   const double elapsed_s = static_cast<double>(monotonic_ns() - began_ns_) * 1e-9;
 
   std::string left;
-  if (fraction > 0.05)
+  if (fraction > 0.1)
     left = fmt::format(", {:.0f} s left", std::ceil(elapsed_s / fraction - elapsed_s));
   draw(fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text));
 }

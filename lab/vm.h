@@ -46,6 +46,8 @@ class Vm
   bool step();
   // Records of the boot so far: for progress.
   const std::vector<Record>& records() const { return report_.records; }
+  // Written by the guest's console so far: the only sign of how far a boot is.
+  std::uint64_t console_bytes() const { return console_bytes_; }
   // After step() returned true.
   BootReport take_report() { return std::move(report_); }
 

@@ -2,6 +2,7 @@
 #include "results/wire.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -84,6 +85,22 @@ Result<> RecordReader::feed(std::string_view bytes, std::vector<Record>& records
   }
   pending_.erase(0, pending_.size() - rest.size());
   return ok();
+}
+
+Result<bool> RecordReader::read_some(int fd, int timeout_ms, std::vector<Record>& records)
+{
+  struct pollfd watched = {.fd = fd, .events = POLLIN, .revents = 0};
+  if (::poll(&watched, 1, timeout_ms) <= 0)
+    return true;
+  char buffer[4096];
+  const ssize_t got = ::read(fd, buffer, sizeof buffer);
+  if (got < 0)
+    return errno == EINTR ? Result<bool>(true) : os_error("read results");
+  if (got == 0)
+    return false;
+  if (auto fed = feed({buffer, static_cast<std::size_t>(got)}, records); !fed)
+    return fed.error();
+  return true;
 }
 
 }  // namespace rmaplab

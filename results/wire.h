@@ -47,6 +47,8 @@ class RecordReader
   // Appends the records that these bytes complete, also those before a violation.
   // Errc::parse says which record and what was wrong.
   Result<> feed(std::string_view bytes, std::vector<Record>& records);
+  // The same with what can be read from `fd` within `timeout_ms`; false at its end.
+  Result<bool> read_some(int fd, int timeout_ms, std::vector<Record>& records);
   bool ended() const { return ended_; }  // the "end" record has been seen
   std::uint64_t records() const { return sequence_; }
 

@@ -36,24 +36,6 @@ quietly() {
   wait $pid
 }
 
-# quietly LOG COMMAND... : output into LOG; on a terminal, its last line as it comes.
-quietly() {
-  log=$1; shift
-  if ! [ -t 2 ]; then "$@" >"$log" 2>&1; return; fi
-  "$@" >"$log" 2>&1 &
-  pid=$!
-  trap 'kill $pid 2>/dev/null; printf "\n" >&2; exit 130' INT TERM
-  seconds=0
-  while kill -0 $pid 2>/dev/null; do
-    printf '\r\033[K%4d s | %.60s' $seconds "$(tail -n 1 "$log" | tr -d '\r\033')" >&2
-    sleep 1
-    seconds=$((seconds + 1))
-  done
-  printf '\r\033[K' >&2
-  trap - INT TERM
-  wait $pid
-}
-
 # install PACKAGE... : only what is missing; nothing is asked of the network otherwise.
 install() {
   missing=

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -72,17 +71,11 @@ Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
       outcome.failure = fmt::format("did not end within {} s and was killed", timeout_s);
       return outcome;
     }
-    struct pollfd watched = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&watched, 1, 1000) <= 0)
-      continue;
-    char buffer[4096];
-    const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0)
+    const auto more = reader.read_some(pipe.get(), 1000, outcome.records);
+    if (!more)
+      return more.error();
+    if (!*more)
       break;
-    if (auto fed = reader.feed({buffer, static_cast<std::size_t>(got)}, outcome.records); !fed)
-      return fed.error();
   }
   const auto status = child.wait(10'000);
   if (!status)

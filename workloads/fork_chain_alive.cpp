@@ -58,13 +58,10 @@ int grow_chain(int depth, Meeting* meeting, Meter& meter)
 void run(benchmark::State& state, Meter& meter)
 {
   const auto depth = static_cast<int>(state.range(0));
-  auto arena = Arena::create();
-  if (!arena)
-    return meter.fail(state, arena.error());
-  auto meeting = Meeting::create();
-  if (!meeting)
-    return meter.fail(state, meeting.error());
-  if (auto mapped = map_faulted_islands(*arena, range_of(state, 1)); !mapped)
+  auto stage = Stage::create();
+  if (!stage)
+    return meter.fail(state, stage.error());
+  if (auto mapped = map_faulted_islands(stage->arena, range_of(state, 1)); !mapped)
     return meter.fail(state, mapped.error());
 
   for ([[maybe_unused]] auto _ : state) {
@@ -74,7 +71,7 @@ void run(benchmark::State& state, Meter& meter)
     if (status != 0)
       return meter.fail(state, os_error("fork chain"));
   }
-  if (meter.observing() && grow_chain(depth, &*meeting, meter) != 0)
+  if (meter.observing() && grow_chain(depth, &stage->meeting, meter) != 0)
     meter.fail(state, os_error("observed fork chain"));
 }
 

@@ -17,18 +17,15 @@ namespace
 
 void run(benchmark::State& state, Meter& meter)
 {
-  auto arena = Arena::create();
-  if (!arena)
-    return meter.fail(state, arena.error());
-  auto meeting = Meeting::create();
-  if (!meeting)
-    return meter.fail(state, meeting.error());
-  if (auto mapped = map_faulted_islands(*arena, range_of(state, 0)); !mapped)
+  auto stage = Stage::create();
+  if (!stage)
+    return meter.fail(state, stage.error());
+  if (auto mapped = map_faulted_islands(stage->arena, range_of(state, 0)); !mapped)
     return meter.fail(state, mapped.error());
 
   time_forks(state, meter);
   if (meter.observing())
-    observe_child(state, meter, *meeting);
+    observe_child(state, meter, stage->meeting);
 }
 
 }  // namespace

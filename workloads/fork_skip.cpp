@@ -40,17 +40,14 @@ Result<> build(const Arena& arena, std::size_t vmas, Kind kind)
 
 void run(benchmark::State& state, Meter& meter)
 {
-  auto arena = Arena::create();
-  if (!arena)
-    return meter.fail(state, arena.error());
-  auto meeting = Meeting::create();
-  if (!meeting)
-    return meter.fail(state, meeting.error());
-  if (auto built = build(*arena, range_of(state, 0), Kind{range_of(state, 1)}); !built)
+  auto stage = Stage::create();
+  if (!stage)
+    return meter.fail(state, stage.error());
+  if (auto built = build(stage->arena, range_of(state, 0), Kind{range_of(state, 1)}); !built)
     return meter.fail(state, built.error());
   time_forks(state, meter);
   if (meter.observing())
-    observe_child(state, meter, *meeting);
+    observe_child(state, meter, stage->meeting);
 }
 
 }  // namespace

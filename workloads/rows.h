@@ -25,6 +25,22 @@ extern const Workload teardown;
 extern const Workload test_crash;
 extern const Workload test_hang;
 
+// What most workloads need before their loop.
+struct Stage {
+  Arena arena;
+  Meeting meeting;
+  static Result<Stage> create()
+  {
+    auto arena = Arena::create();
+    if (!arena)
+      return arena.error();
+    auto meeting = Meeting::create();
+    if (!meeting)
+      return meeting.error();
+    return Stage{.arena = *std::move(arena), .meeting = *std::move(meeting)};
+  }
+};
+
 // Times fork+exit+wait of a child that does nothing (fork_loop.cpp).
 void time_forks(benchmark::State& state, Meter& meter);
 // Forks a child that stays until it and we have been observed.
