@@ -172,6 +172,22 @@ TEST(RecordReader, ViolationStays)
   EXPECT_TRUE(records.empty());
 }
 
+TEST(RecordReader, ReadSomeSaysWhenTheOtherEndIsClosed)
+{
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  ASSERT_TRUE(RecordWriter(write_end.get()).write("out", "x"));
+  RecordReader reader;
+  std::vector<Record> records;
+  EXPECT_TRUE(*reader.read_some(read_end.get(), 0, records));
+  EXPECT_EQ(records.size(), 1u);
+  EXPECT_TRUE(*reader.read_some(read_end.get(), 0, records));
+  write_end.reset();
+  EXPECT_FALSE(*reader.read_some(read_end.get(), 0, records));
+}
+
 TEST(RecordReader, RecordsBeforeAViolationAreKept)
 {
   RecordReader reader;
