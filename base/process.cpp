@@ -28,6 +28,7 @@ namespace
 std::vector<char*> pointers(const std::vector<std::string>& strings)
 {
   std::vector<char*> list;
+  list.reserve(strings.size() + 1);
   for (const auto& s : strings)
     list.push_back(const_cast<char*>(s.c_str()));
   list.push_back(nullptr);

@@ -36,7 +36,7 @@ class RunWriter
   const std::filesystem::path& partial() const { return partial_; }
 
  private:
-  explicit RunWriter(std::filesystem::path folder)
+  explicit RunWriter(const std::filesystem::path& folder)
       : folder_(folder), partial_(folder.string() + ".partial")
   {
   }
