@@ -49,7 +49,7 @@ Result<std::string> loader_of(const fs::path& program)
     if (segment.p_offset > bytes->size() || segment.p_filesz > bytes->size() - segment.p_offset)
       return no_elf;
     const std::string name = bytes->substr(segment.p_offset, segment.p_filesz);
-    return std::string(name.c_str());
+    return name.substr(0, name.find('\0'));
   }
   return std::string();
 }

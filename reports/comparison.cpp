@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -18,7 +19,11 @@ struct Key {
   std::string workload;
   std::string arguments;
   std::string metric;
-  auto operator<=>(const Key&) const = default;
+  bool operator<(const Key& other) const
+  {
+    return std::tie(workload, arguments, metric) <
+           std::tie(other.workload, other.arguments, other.metric);
+  }
 };
 
 struct Gathered {

@@ -130,7 +130,7 @@ Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cas
   if (plan.mode == Mode::exact)
     facts["probe.ticks_of_1000_instructions"] = std::to_string(ticks_of_1000_instructions());
   for (const auto& [key, value] : facts)
-    if (auto written = out.write("env", key + "=" + value); !written)
+    if (auto written = out.write("env", fmt::format("{}={}", key, value)); !written)
       return written;
   return ok();
 }
