@@ -3,7 +3,8 @@
 # Sourced; expects `set -eu` and the current folder at the top of the tree.
 
 build_packages="g++ cmake ninja-build pkg-config git libbenchmark-dev libcli11-dev libfmt-dev
-libgtest-dev libfccp-dev nlohmann-json3-dev libarchive-dev libssl-dev libboost-dev"
+libgtest-dev libfccp-dev nlohmann-json3-dev libarchive-dev libssl-dev libboost-dev libbpf-dev
+libelf-dev zlib1g-dev clang linux-source xz-utils"
 lab_packages="qemu-system-x86 debian-archive-keyring"
 
 step() { printf '== %s\n' "$*" >&2; }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Where tracefs is, what an event is called there, and an instance of our own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+
+namespace rmaplab
+{
+
+// The folder that holds `events`. Where tracefs is not mounted and we may
+// (CAP_SYS_ADMIN), it is mounted at /sys/kernel/tracing in a mount namespace of this
+// process's own, so that the machine stays as it was; call before starting threads.
+// Errc::unsupported says what is missing: rights, or the kernel's CONFIG_TRACING.
+Result<std::string> tracefs_root();
+
+// Number of an event ("lock/contention_begin") for perf_event_attr.config. Errc::unsupported
+// when this kernel does not have it.
+Result<std::uint64_t> tracepoint_id(const std::string& root, const std::string& event);
+
+// A trace buffer apart from everybody else's (Documentation/trace/ftrace.rst,
+// "Instances"), off and empty at first; removed with its owner. Root.
+class TraceInstance
+{
+ public:
+  static Result<TraceInstance> create(const std::string& root, const std::string& name);
+  TraceInstance(TraceInstance&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
+  TraceInstance& operator=(TraceInstance&&) = delete;
+  ~TraceInstance();
+  const std::string& folder() const { return folder_; }
+  // Writes to one of its control files: set("events/kmem/enable", "1").
+  Result<> set(const std::string& file, const std::string& value) const;
+  // Events that did not fit in the buffer, of all CPUs: overwritten and dropped.
+  Result<std::uint64_t> lost() const;
+
+ private:
+  explicit TraceInstance(std::string folder) : folder_(std::move(folder)) {}
+  std::string folder_;
+};
+
+}  // namespace rmaplab
