@@ -72,6 +72,7 @@ void add_lab_options(CLI::App& cmd, LabCommandOptions& opt);
 struct PlanOptions {
   std::string filter = "*";
   std::string preset = "quick";
+  std::string passes;
   int case_timeout_s = 300;
 };
 void add_plan_options(CLI::App& cmd, PlanOptions& opt);

@@ -125,6 +125,8 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
   cmd.add_option("--preset", opt.preset, "how much: quick or full")
       ->capture_default_str()
       ->check(CLI::IsMember({"quick", "full"}));
+  cmd.add_option("--passes", opt.passes,
+                 "passes, joined with commas: bare, state, objects (default: what the mode can)");
   cmd.add_option("--case-timeout", opt.case_timeout_s,
                  "seconds one case may take; a guest's own seconds in the lab")
       ->capture_default_str()
@@ -133,14 +135,17 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
 
 Result<> check_plan(const PlanOptions& opt)
 {
-  const auto cases = plan_cases({.preset = opt.preset, .filter = opt.filter});
+  const auto cases = plan_cases({.preset = opt.preset, .filter = opt.filter, .passes = opt.passes});
   return cases ? ok() : Result<>(cases.error());
 }
 
 std::vector<std::string> runner_arguments(const PlanOptions& opt)
 {
-  return {"run", "--preset=" + opt.preset, "--workload=" + opt.filter,
-          "--case-timeout=" + std::to_string(opt.case_timeout_s)};
+  std::vector<std::string> words = {"run", "--preset=" + opt.preset, "--workload=" + opt.filter,
+                                    "--case-timeout=" + std::to_string(opt.case_timeout_s)};
+  if (!opt.passes.empty())
+    words.push_back("--passes=" + opt.passes);
+  return words;
 }
 
 void add_start(std::vector<std::string>& arguments, const std::string& mode, int replica)

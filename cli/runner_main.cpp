@@ -61,10 +61,16 @@ int run_case_command(RunnerOptions& opt)
   opt.plan.mode = *mode;
   RecordWriter out(opt.record_fd);
   run_case(opt.plan, {.workload = workload, .values = *values, .pass = *pass},
-           [&](const Sample& sample) {
-             if (!out.write("sample", sample_row(sample)))
-               ::_exit(kUsage);
-           });
+           {.sample =
+                [&](const Sample& sample) {
+                  if (!out.write("sample", sample_row(sample)))
+                    ::_exit(kUsage);
+                },
+            .fact =
+                [&](const std::string& key, const std::string& value) {
+                  if (!out.write("env", key + "=" + value))
+                    ::_exit(kUsage);
+                }});
   return out.write("end", "0") ? 0 : kUsage;
 }
 
@@ -128,6 +134,7 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   add_plan_options(*run, opt);
   run->add_option("-w,--workload", opt.plan.filter, "workload globs, joined with commas")
       ->capture_default_str();
+  run->add_option("--passes", opt.plan.passes, "passes, joined with commas");
   run->add_option("--case-timeout", opt.plan.case_timeout_s, "seconds a case may take")
       ->capture_default_str();
   run->callback([&] { status = run_plan_command(opt, out); });
@@ -136,7 +143,8 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   add_plan_options(*one, opt);
   one->add_option("workload", opt.workload)->required();
   one->add_option("arguments", opt.arguments);
-  one->add_option("--pass", opt.pass, "bare or state")->capture_default_str();
+  one->add_option("--pass", opt.pass, "what is armed, see `rmaplab list --passes`")
+      ->capture_default_str();
   one->add_option("--record-fd", opt.record_fd, "where records go")->capture_default_str();
   one->callback([&] { status = run_case_command(opt); });
 

@@ -19,10 +19,11 @@ struct Key {
   std::string workload;
   std::string arguments;
   std::string metric;
+  std::string site;
   bool operator<(const Key& other) const
   {
-    return std::tie(workload, arguments, metric) <
-           std::tie(other.workload, other.arguments, other.metric);
+    return std::tie(workload, arguments, metric, site) <
+           std::tie(other.workload, other.arguments, other.metric, other.site);
   }
 };
 
@@ -38,7 +39,7 @@ Table gather(const std::vector<Sample>& samples)
 {
   Table table;
   for (const Sample& sample : samples) {
-    Gathered& cell = table[{sample.workload, sample.arguments, sample.metric}];
+    Gathered& cell = table[{sample.workload, sample.arguments, sample.metric, sample.site}];
     if (sample.value)
       cell.by_boot[sample.boot].push_back(*sample.value);
     else if (cell.reason.empty())
@@ -207,12 +208,13 @@ Comparison compare_runs(const Run& base, const Run& head)
   std::map<Key, bool> seen;
   auto add_rows = [&](const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
-      const Key key{sample.workload, sample.arguments, sample.metric};
+      const Key key{sample.workload, sample.arguments, sample.metric, sample.site};
       if (std::exchange(seen[key], true))
         continue;
       ComparisonRow row{.workload = key.workload,
                         .arguments = key.arguments,
                         .metric = find_metric(key.metric),
+                        .site = key.site,
                         .base = side_of(left, key),
                         .head = side_of(right, key)};
       row.verdict = verdict_of(row);

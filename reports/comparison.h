@@ -41,6 +41,7 @@ struct ComparisonRow {
   std::string workload;
   std::string arguments;
   const Metric* metric = nullptr;
+  std::string site;  // kernel function whose part of the metric it is; "" the whole of it
   Side base;
   Side head;
   Verdict verdict = Verdict::skipped;

@@ -31,13 +31,13 @@ std::string csv_report(const Comparison& comparison)
 {
   std::string text =
       "workload,arguments,metric,unit,class,base_median,base_min,base_max,head_median,head_min,"
-      "head_max,change,verdict,reason\n";
+      "head_max,change,verdict,reason,site\n";
   for (const ComparisonRow& row : comparison.rows)
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", quoted(row.workload),
-                        quoted(row.arguments), row.metric->name, row.metric->unit,
-                        to_string(row.metric->kind), cells(row.base.spread), cells(row.head.spread),
-                        row.change ? number_text(*row.change) : "", to_string(row.verdict),
-                        quoted(row.head.reason.empty() ? row.base.reason : row.head.reason));
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row.workload), quoted(row.arguments),
+        row.metric->name, row.metric->unit, to_string(row.metric->kind), cells(row.base.spread),
+        cells(row.head.spread), row.change ? number_text(*row.change) : "", to_string(row.verdict),
+        quoted(row.head.reason.empty() ? row.base.reason : row.head.reason), quoted(row.site));
   return text;
 }
 

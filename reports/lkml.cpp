@@ -114,6 +114,19 @@ std::string config_lines(const Comparison& comparison)
   return wrapped(fmt::format("config: {} options differ: {}", differences.size(), list), 8);
 }
 
+// Which anon_vma_clone() the kernels have, as its allocations show it: before 7.0 it
+// allocates under the anon_vma lock, where it must not sleep.
+std::string clone_lines(const Comparison& comparison)
+{
+  const std::string base = manifest_value(comparison.base, "kernel.anon_vma_clone_gfp");
+  const std::string head = manifest_value(comparison.head, "kernel.anon_vma_clone_gfp");
+  if (base.empty() || head.empty())
+    return {};
+  return wrapped(
+      fmt::format("anon_vma_clone allocates with {}", base == head ? base : base + " -> " + head),
+      2);
+}
+
 // Hundredths of a percent matter only where the change is small.
 std::string percent(double change)
 {
@@ -211,6 +224,18 @@ std::string item_of(const Comparison& comparison, const std::string& workload, c
   return item.empty() || !per_operation ? "" : ", per " + item;
 }
 
+// Where a changed row's difference comes from: the kernel functions whose part of it
+// differs.
+std::string site_lines(const Comparison& comparison, const ComparisonRow& whole)
+{
+  std::string text;
+  for (const ComparisonRow& row : comparison.rows)
+    if (!row.site.empty() && row.metric == whole.metric && row.workload == whole.workload &&
+        row.arguments == whole.arguments && row.verdict != Verdict::identical)
+      text += columns("  in " + row.site, figure(row.base), figure(row.head), "", "");
+  return text;
+}
+
 // A metric's rows that changed, by workload; a line for those that did not.
 std::string metric_section(const Comparison& comparison, const Metric& metric)
 {
@@ -221,7 +246,7 @@ std::string metric_section(const Comparison& comparison, const Metric& metric)
   bool ranges = false;
   Tally sum;
   for (const ComparisonRow& row : comparison.rows) {
-    if (row.metric != &metric || row.verdict == Verdict::skipped ||
+    if (row.metric != &metric || !row.site.empty() || row.verdict == Verdict::skipped ||
         row.verdict == Verdict::failed || row.workload == "null")
       continue;
     if (!tallies.count(row.workload))
@@ -230,7 +255,7 @@ std::string metric_section(const Comparison& comparison, const Metric& metric)
     sum.count(row.verdict);
     ranges = ranges || !range_text(row).empty();
     if (is_change(row))
-      changed[row.workload] += row_line(arguments_shown(row), row);
+      changed[row.workload] += row_line(arguments_shown(row), row) + site_lines(comparison, row);
     else if (row.change)
       largest[row.workload] = std::max(largest[row.workload], std::abs(*row.change));
   }
@@ -268,7 +293,7 @@ std::string identical_line(const Comparison& comparison)
   for (const Metric& metric : all_metrics()) {
     Tally sum;
     for (const ComparisonRow& row : comparison.rows)
-      if (row.metric == &metric && row.workload != "null")
+      if (row.metric == &metric && row.site.empty() && row.workload != "null")
         sum.count(row.verdict);
     if (sum.all() > 0 && sum.all() == sum.identical)
       list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", metric.name, sum.all());
@@ -281,6 +306,8 @@ std::string trouble_section(const Comparison& comparison)
   std::string text;
   std::map<std::string, int> skips;
   for (const ComparisonRow& row : comparison.rows) {
+    if (!row.site.empty())
+      continue;  // a function that one kernel does not have is no failure
     const std::string& reason = row.head.reason.empty() ? row.base.reason : row.head.reason;
     if (row.verdict == Verdict::failed)
       text += wrapped(fmt::format("FAILED {} {}: {}", row.workload, row.arguments, reason), 2);
@@ -318,6 +345,7 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
               ? wrapped("compiler: " + (base_compiler.empty() ? "not known" : base_compiler), 10)
               : wrapped(fmt::format("compiler: {} -> {}", base_compiler, head_compiler), 10);
   text += config_lines(comparison);
+  text += clone_lines(comparison);
   text += machine_lines(comparison);
   text += wrapped("kernel command line: " + manifest_value(base, "guest.command_line"), 2);
   const bool exact = manifest_value(base, "mode") == "exact";
@@ -349,7 +377,8 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
   Tally sum;
   bool failed = false;
   for (const ComparisonRow& row : comparison.rows) {
-    sum.count(row.verdict);
+    if (row.site.empty())
+      sum.count(row.verdict);
     failed = failed || row.verdict == Verdict::failed;
   }
   if (sum.all() == 0)

@@ -28,7 +28,11 @@ namespace rmaplab
 namespace
 {
 
-constexpr unsigned kColumns = 13;
+constexpr unsigned kColumns = 14;
+// Columns that every file has; later ones may be missing in older files.
+constexpr const char* kFirstColumns[] = {
+    "run",    "boot", "replica", "workload", "workload_version", "arguments", "repetition",
+    "metric", "unit", "value",   "status",   "reason",           "pass"};
 using Reader = io::CSVReader<kColumns, io::trim_chars<>, io::double_quote_escape<',', '"'>>;
 
 std::string cell(const std::string& text)
@@ -69,6 +73,7 @@ struct RawRow {
   const char* status = nullptr;
   const char* reason = nullptr;
   const char* pass = nullptr;
+  const char* site = "";  // older files have no such column
 };
 
 // What was expected, or nothing when the row is good.
@@ -110,6 +115,7 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   sample.unit = row.unit;
   sample.reason = row.reason;
   sample.pass = row.pass;
+  sample.site = row.site;
   return std::nullopt;
 }
 
@@ -131,16 +137,16 @@ std::string_view to_string(SampleStatus status)
 std::string samples_header()
 {
   return "run,boot,replica,workload,workload_version,arguments,repetition,metric,unit,value,"
-         "status,reason,pass\n";
+         "status,reason,pass,site\n";
 }
 
 std::string sample_row(const Sample& sample)
 {
-  return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(sample.run), sample.boot,
-                     sample.replica, cell(sample.workload), sample.workload_version,
-                     cell(sample.arguments), sample.repetition, cell(sample.metric),
-                     cell(sample.unit), sample.value ? number_text(*sample.value) : "",
-                     to_string(sample.status), cell(sample.reason), cell(sample.pass));
+  return fmt::format(
+      "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(sample.run), sample.boot, sample.replica,
+      cell(sample.workload), sample.workload_version, cell(sample.arguments), sample.repetition,
+      cell(sample.metric), cell(sample.unit), sample.value ? number_text(*sample.value) : "",
+      to_string(sample.status), cell(sample.reason), cell(sample.pass), cell(sample.site));
 }
 
 Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text)
@@ -156,21 +162,22 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
   std::size_t line = 1;
   try {
     Reader reader(name, text.data(), text.data() + text.size());
-    reader.read_header(io::ignore_extra_column, "run", "boot", "replica", "workload",
-                       "workload_version", "arguments", "repetition", "metric", "unit", "value",
-                       "status", "reason", "pass");
+    reader.read_header(io::ignore_extra_column | io::ignore_missing_column, "run", "boot",
+                       "replica", "workload", "workload_version", "arguments", "repetition",
+                       "metric", "unit", "value", "status", "reason", "pass", "site");
+    for (const char* column : kFirstColumns)
+      if (!reader.has_column(column))
+        return reject(1, fmt::format("header has no column \"{}\"", column));
     RawRow row;
     while (reader.read_row(row.run, row.boot, row.replica, row.workload, row.workload_version,
                            row.arguments, row.repetition, row.metric, row.unit, row.value,
-                           row.status, row.reason, row.pass)) {
+                           row.status, row.reason, row.pass, row.site)) {
       line = reader.get_file_line();
       Sample sample;
       if (const auto expected = convert(row, sample))
         return reject(line, *expected);
       samples.push_back(std::move(sample));
     }
-  } catch (const io::error::missing_column_in_header& e) {
-    return reject(1, fmt::format("header has no column \"{}\"", e.column_name));
   } catch (const io::error::duplicated_column_in_header& e) {
     return reject(1, fmt::format("header has column \"{}\" twice", e.column_name));
   } catch (const io::error::with_file_line& e) {

@@ -33,7 +33,8 @@ struct Sample {
   std::optional<double> value;  // absent unless status is ok
   SampleStatus status = SampleStatus::ok;
   std::string reason;
-  std::string pass;  // which probes were armed: "bare" none, "state" VMA count and slab
+  std::string pass;  // which probes were armed; results/schema.md lists them
+  std::string site;  // kernel function whose part of the metric it is; "" the whole of it
 
   bool operator==(const Sample&) const = default;
 };

@@ -4,12 +4,10 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include "probes/idle_time.h"
-#include "probes/slab.h"
-#include "probes/vma_count.h"
-#include "results/metric.h"
+#include "session/pass_probe.h"
+#include "session/rows.h"
 #include "stats/spread.h"
 #include "workloads/arena.h"
 
@@ -80,45 +78,6 @@ std::vector<Repetition> run_loop(const Workload& workload, const Values& values,
   return reporter.take();
 }
 
-class Rows
-{
- public:
-  Rows(const Plan& plan, const PlannedCase& planned, const SampleSink& sink) : sink_(sink)
-  {
-    common_.replica = plan.replica;
-    common_.workload = planned.workload->name;
-    common_.workload_version = planned.workload->version;
-    common_.arguments = arguments_text(*planned.workload, planned.values);
-    common_.pass = to_string(planned.pass);
-  }
-  void value(std::string_view metric, int repetition, double number) const
-  {
-    Sample sample = row(metric, repetition);
-    sample.value = number;
-    sink_(sample);
-  }
-  void no_value(std::string_view metric, int repetition, SampleStatus status,
-                const std::string& reason) const
-  {
-    Sample sample = row(metric, repetition);
-    sample.status = status;
-    sample.reason = reason;
-    sink_(sample);
-  }
-
- private:
-  Sample row(std::string_view metric, int repetition) const
-  {
-    Sample sample = common_;
-    sample.metric = metric;
-    sample.unit = find_metric(metric)->unit;
-    sample.repetition = repetition;
-    return sample;
-  }
-  const SampleSink& sink_;
-  Sample common_;
-};
-
 void run_bare(const Plan& plan, const PlannedCase& planned, const Rows& rows)
 {
   const bool exact = plan.mode == Mode::exact;
@@ -153,79 +112,30 @@ void run_bare(const Plan& plan, const PlannedCase& planned, const Rows& rows)
     rows.no_value("instructions", 0, SampleStatus::skip, "counted in the exact lab only");
 }
 
-// Lets RCU callbacks and workers of what came before finish; free in the exact lab.
-void settle()
+void run_probed(const Plan& plan, const PlannedCase& planned, const Rows& rows)
 {
-  const struct timespec pause = {.tv_sec = 0, .tv_nsec = 50'000'000};
-  ::nanosleep(&pause, nullptr);
-}
-
-using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
-
-CacheUse read_caches()
-{
-  auto shrink = [] {
-    for (const auto& cache : kRmapCaches)
-      shrink_cache("/sys", cache);
-  };
-  settle();
-  // A reading may itself allocate: a page of ours touched for the first time takes an
-  // AVC, whose slab stays with the CPU, and all objects of that slab count as used
-  // (128 for 42 AVCs on 6.19, 102 on 7.0). The second reading touches nothing new. One
-  // shrink is not enough where a cache has sheaves (6.18 on): their objects go to slabs
-  // that the same call has passed already.
-  shrink();
-  read_slab_usage("/proc", "/sys", kRmapCaches);
-  shrink();
-  shrink();
-  return read_slab_usage("/proc", "/sys", kRmapCaches);
-}
-
-void run_state(const PlannedCase& planned, const Rows& rows)
-{
+  const auto probe = make_probe(plan, planned);
+  if (auto armed = probe->arm(); !armed) {
+    for (const auto metric : probe->metrics())
+      rows.no_value(metric, 0, SampleStatus::skip, to_string(armed.error()));
+    return;
+  }
   Meter meter(Clock::monotonic);
-  bool observed = false;
-  const CacheUse before = read_caches();
-  meter.set_observer([&](std::span<const pid_t> processes) {
-    if (std::exchange(observed, true))
-      return;
-    const CacheUse after = read_caches();
-    for (std::size_t i = 0; i < kRmapCaches.size(); ++i) {
-      const std::string metric = "slab_" + kRmapCaches[i];
-      const auto& left = before[i];
-      const auto& right = after[i];
-      if (left && right)
-        rows.value(
-            metric, 0,
-            static_cast<double>(right->active_objects) - static_cast<double>(left->active_objects));
-      else
-        rows.no_value(metric, 0, SampleStatus::skip,
-                      to_string(left ? right.error() : left.error()));
-    }
-    VmaCount sum;
-    for (const pid_t pid : processes) {
-      const auto count = read_vma_count("/proc", pid, {.begin = kArenaBegin, .end = kArenaEnd});
-      if (!count) {
-        rows.no_value("vmas", 0, SampleStatus::skip, to_string(count.error()));
-        rows.no_value("process_vmas", 0, SampleStatus::skip, to_string(count.error()));
-        return;
-      }
-      sum.all += count->all;
-      sum.in_range += count->in_range;
-    }
-    rows.value("vmas", 0, static_cast<double>(sum.in_range));
-    rows.value("process_vmas", 0, static_cast<double>(sum.all));
-  });
-  const auto calls = run_loop(*planned.workload, planned.values, meter, false, {});
-  const bool failed = calls.empty() || !calls.back().error.empty();
-  if (failed || !observed)
-    rows.no_value("vmas", 0, SampleStatus::fail,
-                  failed && !calls.empty() ? calls.back().error : "nothing was observed");
+  meter.set_hooks({.begin = [&] { probe->begin(); }, .end = [&] { probe->end(); }});
+  if (probe->observes())
+    meter.set_observer([&](std::span<const pid_t> processes) { probe->observe(processes); });
+  const Repeats repeats = probe->repeats(repeats_of(plan, *planned.workload, planned.values));
+  const auto calls = run_loop(*planned.workload, planned.values, meter, false, repeats);
+  if (calls.empty() || !calls.back().error.empty())
+    rows.no_value(probe->metrics().front(), 0, SampleStatus::fail,
+                  calls.empty() ? "the workload did not run" : calls.back().error);
+  else
+    probe->report(rows);
 }
 
 }  // namespace
 
-void run_case(const Plan& plan, const PlannedCase& planned, const SampleSink& sink)
+void run_case(const Plan& plan, const PlannedCase& planned, const CaseSink& sink)
 {
   // A huge page has one anon_vma lookup where 512 small ones have many: workloads
   // that want them ask for them.
@@ -238,7 +148,7 @@ void run_case(const Plan& plan, const PlannedCase& planned, const SampleSink& si
   if (planned.pass == Pass::bare)
     run_bare(plan, planned, rows);
   else
-    run_state(planned, rows);
+    run_probed(plan, planned, rows);
 }
 
 }  // namespace rmaplab

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
 
 #include "base/interrupt.h"
 #include "base/process.h"
@@ -29,8 +30,14 @@ constexpr int kRecordFd = 3;
 
 std::string_view first_metric(const Plan& plan, Pass pass)
 {
-  if (pass == Pass::state)
-    return "vmas";
+  switch (pass) {
+    case Pass::bare:
+      break;
+    case Pass::state:
+      return "vmas";
+    case Pass::objects:
+      return "alloc_vm_area_struct";
+  }
   return plan.mode == Mode::exact ? "instructions" : "wall_time";
 }
 
@@ -49,7 +56,8 @@ Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::strin
                 .value = std::nullopt,
                 .status = SampleStatus::fail,
                 .reason = reason,
-                .pass = std::string(to_string(planned.pass))};
+                .pass = std::string(to_string(planned.pass)),
+                .site = {}};
 }
 
 // What a case sent, and how it ended; no reason when it ended well.
@@ -171,6 +179,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
   if (auto mapped = map_faulted_islands(*ballast, ballast_vmas); !mapped)
     return mapped.error();
   bool all_good = true;
+  std::set<std::string> facts;  // that cases found and that have been passed on
   std::size_t done = 0;
   for (const PlannedCase& planned : *cases) {
     const std::string label =
@@ -183,9 +192,10 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     if (!outcome)
       return outcome.error();
     for (const Record& record : outcome->records) {
-      if (record.kind != "sample")
+      const bool new_fact = record.kind == "env" && facts.insert(record.payload).second;
+      if (record.kind != "sample" && !new_fact)
         continue;
-      if (auto written = out.write("sample", record.payload); !written)
+      if (auto written = out.write(record.kind, record.payload); !written)
         return written.error();
     }
     if (!outcome->failure.empty()) {

@@ -4,12 +4,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
 {
+
+namespace
+{
+
+// In the order in which they run.
+constexpr Pass kAllPasses[] = {Pass::bare, Pass::state, Pass::objects};
+
+Result<std::vector<Pass>> passes_of(const Plan& plan)
+{
+  if (plan.passes.empty())
+    return default_passes(plan);
+  std::set<Pass> wanted;
+  for (const auto name : split(plan.passes, ',')) {
+    const auto pass = parse_pass(name);
+    if (!pass)
+      return pass.error();
+    wanted.insert(*pass);
+  }
+  return std::vector<Pass>(wanted.begin(), wanted.end());
+}
+
+}  // namespace
 
 std::string_view to_string(Mode mode)
 {
@@ -26,7 +49,15 @@ std::string_view to_string(Mode mode)
 
 std::string_view to_string(Pass pass)
 {
-  return pass == Pass::bare ? "bare" : "state";
+  switch (pass) {
+    case Pass::bare:
+      return "bare";
+    case Pass::state:
+      return "state";
+    case Pass::objects:
+      return "objects";
+  }
+  return "?";
 }
 
 Result<Mode> parse_mode(std::string_view text)
@@ -39,10 +70,23 @@ Result<Mode> parse_mode(std::string_view text)
 
 Result<Pass> parse_pass(std::string_view text)
 {
-  for (const Pass pass : {Pass::bare, Pass::state})
+  for (const Pass pass : kAllPasses)
     if (text == to_string(pass))
       return pass;
-  return Error{.code = Errc::usage, .context = fmt::format("no pass \"{}\"", text)};
+  {
+    std::string names;
+    for (const Pass pass : kAllPasses)
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(pass));
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("no pass \"{}\", expected some of {}", text, names)};
+  }
+}
+
+std::vector<Pass> default_passes(const Plan& plan)
+{
+  if (plan.mode == Mode::exact && plan.preset == "quick" && plan.replica > 1)
+    return {Pass::bare};
+  return {Pass::bare, Pass::state, Pass::objects};
 }
 
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
@@ -50,9 +94,12 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
   if (plan.preset != "quick" && plan.preset != "full")
     return Error{.code = Errc::usage,
                  .context = fmt::format("no preset \"{}\", expected quick or full", plan.preset)};
+  const auto passes = passes_of(plan);
+  if (!passes)
+    return passes.error();
   std::vector<PlannedCase> cases;
   bool matched = false;
-  for (const Pass pass : {Pass::bare, Pass::state})
+  for (const Pass pass : *passes)
     for (const Workload* workload : catalog()) {
       const std::string name(workload->name);
       const bool asked = workload->hidden ? plan.filter == name : glob_match(plan.filter, name);

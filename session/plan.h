@@ -20,8 +20,9 @@ enum class Mode {
 
 // A pass is one run of a case with certain probes armed.
 enum class Pass {
-  bare,   // nothing but the clock
-  state,  // VMA counts and slab use, of one operation that is held still
+  bare,     // nothing but the clock
+  state,    // VMA counts and slab use, of one operation that is held still
+  objects,  // object events of one operation, by kernel function
 };
 
 std::string_view to_string(Mode mode);
@@ -39,15 +40,20 @@ struct Plan {
   Mode mode = Mode::host;
   std::string preset = "quick";  // or "full"
   std::string filter = "*";      // globs joined with commas, on workload names
+  std::string passes;            // names joined with commas; "": default_passes()
   // 0: none. From 1: the same number gives the same start on every kernel: it sets
   // the place of stack and arena, and the phase of the timer.
   int replica = 0;
   int case_timeout_s = 300;  // of the kernel under test: virtual seconds in a guest
 };
 
-// All bare cases, then all that read state: reading empties slab stocks, which the
+// What a mode measures unless asked otherwise. In the exact lab exact figures come
+// from the first replica only (quick preset): one run decides them.
+std::vector<Pass> default_passes(const Plan& plan);
+
+// Pass after pass, the bare one first: reading state empties slab stocks, which the
 // timed cases must not feel. `null` is always among them. Errc::usage when the
-// filter matches nothing or the preset has no such name.
+// filter matches nothing or the preset or a pass has no such name.
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan);
 
 // How often a case is repeated: fixed, so that both kernels do the same work.

@@ -29,6 +29,11 @@ class Meter
  public:
   // Called with the live processes whose state is to be read, ours included.
   using Observer = std::function<void(std::span<const pid_t>)>;
+  // Called outside of what is timed, around each operation that counts.
+  struct Hooks {
+    std::function<void()> begin;
+    std::function<void()> end;
+  };
 
   explicit Meter(Clock clock) : clock_(clock) {}
 
@@ -39,11 +44,15 @@ class Meter
   {
     if (clock_ == Clock::instructions && warm_up_left_ == 0)
       wait_for_tick();
+    if (hooks_.begin && warm_up_left_ == 0)
+      hooks_.begin();
     begin_ = now();
   }
   void stop(benchmark::State& state)
   {
     const std::uint64_t ticks = now() - begin_;
+    if (hooks_.end && warm_up_left_ == 0)
+      hooks_.end();
     state.SetIterationTime(static_cast<double>(ticks) * 1e-9);
     if (warm_up_left_ > 0)
       --warm_up_left_;
@@ -60,6 +69,7 @@ class Meter
       observer_(processes);
   }
   void set_observer(Observer observer) { observer_ = std::move(observer); }
+  void set_hooks(Hooks hooks) { hooks_ = std::move(hooks); }
 
   // The workload could not do its work; ends its loop.
   void fail(benchmark::State& state, const Error& error)
@@ -87,6 +97,7 @@ class Meter
 
   Clock clock_;
   Observer observer_;
+  Hooks hooks_;
   std::vector<std::uint64_t> ticks_;
   std::size_t warm_up_left_ = 0;
   std::uint64_t begin_ = 0;

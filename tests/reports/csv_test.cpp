@@ -10,7 +10,7 @@ namespace
 
 constexpr const char* kHeader =
     "workload,arguments,metric,unit,class,base_median,base_min,base_max,head_median,head_min,"
-    "head_max,change,verdict,reason\n";
+    "head_max,change,verdict,reason,site\n";
 
 std::string rows_of(const std::vector<Sample>& base, const std::vector<Sample>& head)
 {
@@ -48,33 +48,33 @@ TEST(CsvReport, RowHasBothSidesMedianAndRange)
   EXPECT_EQ(rows_of({sample(200, 1), sample(202, 2), sample(210, 3)},
                     {sample(100, 1), sample(101, 2), sample(102.5, 3)}),
             "fork_flat,vmas=16,instructions,instructions/op,deterministic,"
-            "202,200,210,101,100,102.5,-0.5,better,\n");
+            "202,200,210,101,100,102.5,-0.5,better,,\n");
 }
 
 TEST(CsvReport, SideWithoutAValueHasEmptyCells)
 {
   EXPECT_EQ(rows_of({sample(200)}, {}),
             "fork_flat,vmas=16,instructions,instructions/op,deterministic,"
-            "200,200,200,,,,,skipped,not in this run\n");
+            "200,200,200,,,,,skipped,not in this run,\n");
 }
 
 TEST(CsvReport, ReasonOfTheBaseIsShownWhereTheHeadHasNone)
 {
   EXPECT_EQ(rows_of({skip("idle")}, {sample(200)}),
             "fork_flat,vmas=16,instructions,instructions/op,deterministic,"
-            ",,,200,200,200,,skipped,idle\n");
+            ",,,200,200,200,,skipped,idle,\n");
 }
 
 TEST(CsvReport, ReasonWithACommaIsQuoted)
 {
   const std::string rows = rows_of({sample(200)}, {skip("no, not here")});
-  EXPECT_NE(rows.find(",skipped,\"no, not here\"\n"), std::string::npos) << rows;
+  EXPECT_NE(rows.find(",skipped,\"no, not here\",\n"), std::string::npos) << rows;
 }
 
 TEST(CsvReport, QuotesInAReasonAreDoubled)
 {
   const std::string rows = rows_of({sample(200)}, {skip("no \"slabinfo\"")});
-  EXPECT_NE(rows.find(",skipped,\"no \"\"slabinfo\"\"\"\n"), std::string::npos) << rows;
+  EXPECT_NE(rows.find(",skipped,\"no \"\"slabinfo\"\"\",\n"), std::string::npos) << rows;
 }
 
 }  // namespace

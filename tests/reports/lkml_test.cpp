@@ -179,6 +179,50 @@ TEST(LkmlReport, WidestRowOfTheCatalogFitsThe75Columns)
   expect_fits_a_mail(report(run({123'000'000, 124'000'000}), run({10'000'000, 11'000'000})));
 }
 
+Sample objects(double value, const char* site)
+{
+  return {.boot = 1,
+          .workload = "fork_chain_exit",
+          .arguments = "depth=16;vmas=10",
+          .metric = "alloc_anon_vma_chain",
+          .value = value,
+          .site = site};
+}
+
+TEST(LkmlReport, ChangedObjectCountNamesTheFunctionsThatDiffer)
+{
+  const std::string text = report({.samples = {objects(1457, ""), objects(1395, "anon_vma_clone"),
+                                               objects(62, "anon_vma_fork")}},
+                                  {.samples = {objects(1891, ""), objects(1395, "anon_vma_clone"),
+                                               objects(496, "anon_vma_fork")}});
+  EXPECT_NE(text.find("\n  depth=16 vmas=10                1 457       1 891   +29.8%\n"
+                      "    in anon_vma_fork                 62         496\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("anon_vma_clone"), std::string::npos);
+  expect_fits_a_mail(text);
+}
+
+TEST(LkmlReport, FunctionThatOneKernelLacksIsNoRowNotMeasured)
+{
+  const std::string text = report({.samples = {objects(62, ""), objects(62, "dup_mmap")}},
+                                  {.samples = {objects(62, ""), objects(62, "anon_vma_fork")}});
+  EXPECT_EQ(text.find("not measured"), std::string::npos) << text;
+  EXPECT_NE(text.find("identical in every case: alloc_anon_vma_chain (1)"), std::string::npos);
+}
+
+TEST(LkmlReport, VariantOfTheCloneIsSaid)
+{
+  const Manifest base = {{"kernel.anon_vma_clone_gfp", "GFP_NOWAIT"}};
+  const Manifest head = {{"kernel.anon_vma_clone_gfp", "GFP_KERNEL"}};
+  EXPECT_NE(report({.manifest = base}, {.manifest = head})
+                .find("anon_vma_clone allocates with GFP_NOWAIT -> GFP_KERNEL\n"),
+            std::string::npos);
+  EXPECT_NE(report({.manifest = base}, {.manifest = base})
+                .find("anon_vma_clone allocates with GFP_NOWAIT\n"),
+            std::string::npos);
+}
+
 TEST(LkmlReport, RunAgainstItselfSaysNothingChanged)
 {
   rmaplab::Run run = base_run();

@@ -10,7 +10,7 @@ namespace rmaplab
 namespace
 {
 
-const std::string kGoodRow = "r,1,2,fork,1,vmas=64,0,vmas,VMAs,64,ok,,state\n";
+const std::string kGoodRow = "r,1,2,fork,1,vmas=64,0,vmas,VMAs,64,ok,,state,\n";
 
 Sample measured()
 {
@@ -68,6 +68,25 @@ TEST(SampleRow, ReadsBackEqual)
   EXPECT_EQ(stored_and_read(measured()), measured());
 }
 
+TEST(SampleRow, KernelFunctionReadsBack)
+{
+  Sample sample = measured();
+  sample.site = "anon_vma_clone < anon_vma_fork";
+  EXPECT_EQ(stored_and_read(sample), sample);
+}
+
+TEST(ParseSamples, FileFromBeforeTheSiteColumnIsRead)
+{
+  const auto samples = parse_samples(
+      "s.csv",
+      "run,boot,replica,workload,workload_version,arguments,repetition,metric,unit,value,status,"
+      "reason,pass\nr,1,2,fork,1,vmas=64,0,vmas,VMAs,64,ok,,state\n");
+  ASSERT_TRUE(samples) << to_string(samples.error());
+  ASSERT_EQ(samples->size(), 1u);
+  EXPECT_EQ(samples->front().pass, "state");
+  EXPECT_EQ(samples->front().site, "");
+}
+
 TEST(SampleRow, QuotesAndCommasReadBackEqual)
 {
   const Sample sample = skipped("needs \"root\", or CAP_SYS_ADMIN, \"\"");
@@ -103,7 +122,7 @@ TEST(SampleRow, HasTheColumnsOfTheHeaderInOrder)
 {
   EXPECT_EQ(sample_row(measured()),
             "20261120T170512Z,2,3,fork_exit,1,vmas=64;kind=dontfork,4,wall_time,ns/op,1234.5,ok,,"
-            "bare\n");
+            "bare,\n");
 }
 
 TEST(SampleStatusText, NamesAreThoseOfTheFile)
@@ -143,7 +162,7 @@ TEST(ParseSamples, HeaderAloneIsNoSamples)
 TEST(ParseSamples, KeepsTheOrderOfTheRows)
 {
   const auto samples = parse_samples(
-      "s.csv", samples_header() + kGoodRow + "r,2,2,fork,1,,0,vmas,VMAs,65,ok,,state\n");
+      "s.csv", samples_header() + kGoodRow + "r,2,2,fork,1,,0,vmas,VMAs,65,ok,,state,\n");
   ASSERT_TRUE(samples);
   ASSERT_EQ(samples->size(), 2u);
   EXPECT_EQ(samples->at(0).boot, 1);
@@ -176,91 +195,91 @@ TEST(ParseSamples, MissingColumnIsNamed)
 
 TEST(ParseSamples, TextWithoutFinalNewlineIsCutOff)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,ok,,state"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,ok,,state,"),
             "s.csv:3: file is cut off: the last line has no newline");
 }
 
 TEST(ParseSamples, TooFewCellsAreRejected)
 {
   EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,ok,\n"),
-            "s.csv:3: expected 13 comma-separated cells as in the header");
+            "s.csv:3: expected 14 comma-separated cells as in the header");
 }
 
 TEST(ParseSamples, TooManyCellsAreRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,ok,,state,more\n"),
-            "s.csv:3: expected 13 comma-separated cells as in the header");
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,ok,,state,,more\n"),
+            "s.csv:3: expected 14 comma-separated cells as in the header");
 }
 
 TEST(ParseSamples, QuoteThatDoesNotCloseIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,,skip,\"open,state\n").rfind("s.csv:3: ", 0),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,,skip,\"open,state,\n").rfind("s.csv:3: ", 0),
             0u);
 }
 
 TEST(ParseSamples, BootMustBeAWholeNumber)
 {
-  EXPECT_EQ(error_of_row("r,one,2,fork,1,,0,vmas,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,one,2,fork,1,,0,vmas,VMAs,64,ok,,state,\n"),
             "s.csv:3: boot is \"one\", expected a whole number");
 }
 
 TEST(ParseSamples, ReplicaMustBeAWholeNumber)
 {
-  EXPECT_EQ(error_of_row("r,1,-2,fork,1,,0,vmas,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,-2,fork,1,,0,vmas,VMAs,64,ok,,state,\n"),
             "s.csv:3: replica is \"-2\", expected a whole number");
 }
 
 TEST(ParseSamples, WorkloadVersionMustBeAWholeNumber)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,,,0,vmas,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,,,0,vmas,VMAs,64,ok,,state,\n"),
             "s.csv:3: workload_version is \"\", expected a whole number");
 }
 
 TEST(ParseSamples, RepetitionMustBeAWholeNumber)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0.5,vmas,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0.5,vmas,VMAs,64,ok,,state,\n"),
             "s.csv:3: repetition is \"0.5\", expected a whole number");
 }
 
 TEST(ParseSamples, NumberTooLargeForACountIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,4294967297,2,fork,1,,0,vmas,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,4294967297,2,fork,1,,0,vmas,VMAs,64,ok,,state,\n"),
             "s.csv:3: boot is \"4294967297\", expected a whole number");
 }
 
 TEST(ParseSamples, UnknownStatusIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,good,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,good,,state,\n"),
             "s.csv:3: status is \"good\", expected ok, skip or fail");
 }
 
 TEST(ParseSamples, UnknownMetricIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmaz,VMAs,64,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmaz,VMAs,64,ok,,state,\n"),
             "s.csv:3: metric is \"vmaz\", expected a name of `rmaplab list --metrics`");
 }
 
 TEST(ParseSamples, ValueMustBeANumber)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64x,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64x,ok,,state,\n"),
             "s.csv:3: value is \"64x\", expected a number where status is ok");
 }
 
 TEST(ParseSamples, OkWithoutValueIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,,ok,,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,,ok,,state,\n"),
             "s.csv:3: value is \"\", expected a number where status is ok");
 }
 
 TEST(ParseSamples, SkipWithValueIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,skip,why,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,64,skip,why,state,\n"),
             "s.csv:3: value is \"64\", expected nothing where status is skip");
 }
 
 TEST(ParseSamples, FailWithValueIsRejected)
 {
-  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,0,fail,why,state\n"),
+  EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,0,fail,why,state,\n"),
             "s.csv:3: value is \"0\", expected nothing where status is fail");
 }
 

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The makers of the passes' probes, one file each; pass_probe.cpp chooses.
+#pragma once
+
+#include "session/pass_probe.h"
+
+namespace rmaplab
+{
+
+std::unique_ptr<PassProbe> make_state_probe();
+std::unique_ptr<PassProbe> make_objects_probe(const Plan& plan);
+
+}  // namespace rmaplab

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Rows of samples.csv for one case, as they are found.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "results/sample.h"
+#include "session/plan.h"
+
+namespace rmaplab
+{
+
+// Where a case's findings go: rows, and what it learned about the kernel (a key of
+// manifest.json and its value).
+struct CaseSink {
+  std::function<void(const Sample&)> sample;
+  std::function<void(const std::string& key, const std::string& value)> fact;
+};
+
+class Rows
+{
+ public:
+  Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink);
+  // `site`: the kernel function the value belongs to, "" for the whole of it.
+  void value(std::string_view metric, int repetition, double number,
+             const std::string& site = {}) const;
+  void no_value(std::string_view metric, int repetition, SampleStatus status,
+                const std::string& reason) const;
+  void fact(const std::string& key, const std::string& value) const { sink_.fact(key, value); }
+
+ private:
+  Sample row(std::string_view metric, int repetition) const;
+  const CaseSink& sink_;
+  Sample common_;
+};
+
+}  // namespace rmaplab
