@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -18,26 +20,36 @@ namespace rmaplab
 namespace
 {
 
-// Names that share one merged cache; empty when the cache stands alone. SLUB shows
-// a merged cache as a link to a folder whose name begins with ':' (mm/slub.c,
-// create_unique_id()).
-std::string merged_into(const std::string& sys_root, const std::string& cache)
+// Why a cache's line cannot be had or is not its own, and what would help.
+struct Obstacle {
+  std::string reason;
+  std::string remedy;
+};
+
+std::optional<Obstacle> obstacle(const Result<std::string>& slabinfo, const std::string& sys_root,
+                                 const std::string& cache)
 {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path folder = fs::path(sys_root) / "kernel/slab";
-  const fs::path target = fs::read_symlink(folder / cache, error);
-  if (error || target.filename().string().rfind(':', 0) != 0)
-    return {};
-  std::string others;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    std::error_code ignored;
-    const std::string name = entry.path().filename();
-    if (name != cache && entry.is_symlink(ignored) &&
-        fs::read_symlink(entry.path(), ignored).filename() == target.filename())
-      others += (others.empty() ? "" : ", ") + name;
+  if (!slabinfo) {
+    const int error = slabinfo.error().sys_errno;
+    if (error == EACCES || error == EPERM)
+      return Obstacle{.reason = "/proc/slabinfo needs root",
+                      .remedy = "run as root, outside of a container"};
+    return Obstacle{.reason = "no /proc/slabinfo", .remedy = "CONFIG_SLUB_DEBUG=y"};
   }
-  return others.empty() ? target.filename().string() : others;
+  const auto others = merged_with(sys_root, cache);
+  if (!others)
+    return Obstacle{.reason = to_string(others.error()), .remedy = "mount sysfs at /sys"};
+  if (others->empty())
+    return std::nullopt;
+  return Obstacle{
+      .reason = fmt::format("cache {} is merged with {}", cache, fmt::join(*others, ", ")),
+      .remedy = "boot with slab_nomerge to tell them apart"};
+}
+
+UniqueFd open_shrink(const std::string& sys_root, const std::string& cache)
+{
+  const std::string file = sys_root + "/kernel/slab/" + cache + "/shrink";
+  return UniqueFd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
 }
 
 }  // namespace
@@ -58,10 +70,16 @@ Result<SlabUsage> parse_slabinfo(std::string_view text, const std::string& cache
     const auto active = number(1);
     const auto total = number(2);
     const auto bytes = number(3);
-    if (!active || !total || !bytes)
+    const auto pages = number(5);
+    const auto slabs = number(14);  // after "<pagesperslab> : tunables A B C : slabdata D"
+    if (!active || !total || !bytes || !pages || !slabs)
       return Error{.code = Errc::parse, .context = fmt::format("slabinfo: bad line: {}", line)};
-    return SlabUsage{
-        .cache = cache, .active_objects = *active, .total_objects = *total, .object_bytes = *bytes};
+    return SlabUsage{.cache = cache,
+                     .active_objects = *active,
+                     .total_objects = *total,
+                     .object_bytes = *bytes,
+                     .slabs = *slabs,
+                     .pages_per_slab = *pages};
   }
   return Error{.code = Errc::unsupported, .context = "slabinfo: no cache " + cache};
 }
@@ -73,29 +91,67 @@ std::vector<Result<SlabUsage>> read_slab_usage(const std::string& proc_root,
   const auto text = read_file(proc_root + "/slabinfo");
   std::vector<Result<SlabUsage>> usage;
   for (const auto& cache : caches) {
-    if (!text) {
-      const int error = text.error().sys_errno;
-      const bool rights = error == EACCES || error == EPERM;
+    if (const auto problem = obstacle(text, sys_root, cache))
       usage.emplace_back(
-          Error{.code = Errc::unsupported,
-                .context = rights ? "/proc/slabinfo needs root"
-                                  : "no /proc/slabinfo: the kernel lacks CONFIG_SLUB_DEBUG"});
-    } else if (const std::string others = merged_into(sys_root, cache); !others.empty()) {
-      usage.emplace_back(Error{
-          .code = Errc::unsupported,
-          .context =
-              fmt::format("cache {} is merged with {}; boot with slab_nomerge", cache, others)});
-    } else {
+          Error{.code = Errc::unsupported, .context = problem->reason + "; " + problem->remedy});
+    else
       usage.push_back(parse_slabinfo(*text, cache));
-    }
   }
   return usage;
 }
 
+Result<std::vector<std::string>> merged_with(const std::string& sys_root, const std::string& cache)
+{
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(sys_root) / "kernel/slab";
+  std::error_code error;
+  if (!fs::exists(folder / cache, error))
+    return Error{.code = Errc::unsupported,
+                 .context = fmt::format("no {} to tell what the cache is merged with",
+                                        (folder / cache).string())};
+  std::vector<std::string> others;
+  const fs::path target = fs::read_symlink(folder / cache, error).filename();
+  if (error || target.string().rfind(':', 0) != 0)
+    return others;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    std::error_code no_link;
+    const std::string name = entry.path().filename();
+    if (name != cache && fs::read_symlink(entry.path(), no_link).filename() == target)
+      others.push_back(name);
+  }
+  if (error)
+    return Error{
+        .code = Errc::os, .context = "list " + folder.string(), .sys_errno = error.value()};
+  std::sort(others.begin(), others.end());
+  return others;
+}
+
+Capability slab_capability(const std::string& proc_root, const std::string& sys_root,
+                           const std::string& cache)
+{
+  Capability capability{.probe = "slab " + cache};
+  const auto text = read_file(proc_root + "/slabinfo");
+  if (const auto problem = obstacle(text, sys_root, cache)) {
+    capability.state = Capability::State::not_here;
+    capability.reason = problem->reason;
+    capability.remedy = problem->remedy;
+  } else if (const auto usage = parse_slabinfo(*text, cache); !usage) {
+    capability.state = Capability::State::not_here;
+    capability.reason = to_string(usage.error());
+  } else if (!open_shrink(sys_root, cache)) {
+    capability.state = Capability::State::partly;
+    capability.reason = "objects of the per-CPU stock count as used: " +
+                        to_string(os_error("open its shrink file"));
+    capability.remedy = "root, and a writable /sys";
+  } else {
+    capability.reason = fmt::format("from /proc/slabinfo; {} bytes an object", usage->object_bytes);
+  }
+  return capability;
+}
+
 void shrink_cache(const std::string& sys_root, const std::string& cache)
 {
-  UniqueFd fd(
-      ::open((sys_root + "/kernel/slab/" + cache + "/shrink").c_str(), O_WRONLY | O_CLOEXEC));
+  const UniqueFd fd = open_shrink(sys_root, cache);
   if (fd && ::write(fd.get(), "1\n", 2) < 0)
     return;  // without the right to shrink the reading after it is coarser, not wrong
 }

@@ -3,35 +3,198 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <optional>
+
 #include "base/files.h"
 #include "base/text.h"
 
 namespace rmaplab
 {
 
+namespace
+{
+
+// "HEX-HEX " at the beginning of a line. No allocation: there are lines by the ten thousand.
+std::optional<AddressRange> parse_range(std::string_view line)
+{
+  AddressRange range;
+  const char* const last = line.data() + line.size();
+  const auto begin = std::from_chars(line.data(), last, range.begin, 16);
+  if (begin.ec != std::errc() || begin.ptr == last || *begin.ptr != '-')
+    return std::nullopt;
+  const auto end = std::from_chars(begin.ptr + 1, last, range.end, 16);
+  if (end.ec != std::errc() || (end.ptr != last && *end.ptr != ' '))
+    return std::nullopt;
+  return range;
+}
+
+// Calls visit(AddressRange) for each line.
+template <typename Visit>
+Result<> for_each_vma(std::string_view maps, const Visit& visit)
+{
+  std::size_t number = 0;
+  while (!maps.empty()) {
+    const std::string_view line = maps.substr(0, maps.find('\n'));
+    maps.remove_prefix(std::min(line.size() + 1, maps.size()));
+    ++number;
+    const auto vma = parse_range(line);
+    if (!vma)
+      return Error{
+          .code = Errc::parse,
+          .context = fmt::format("maps: line {} does not begin with a range: {}", number, line)};
+    visit(*vma);
+  }
+  return ok();
+}
+
+bool contains(AddressRange range, std::uint64_t address)
+{
+  return address >= range.begin && address < range.end;
+}
+
+bool in_kernel_half(std::uint64_t address)
+{
+  return address >> 63 != 0;
+}
+
+Result<std::string> read_maps(const std::string& proc_root, pid_t pid)
+{
+  return read_file(fmt::format("{}/{}/maps", proc_root, pid));
+}
+
+bool process_is_gone(const Error& error)
+{
+  return error.sys_errno == ENOENT || error.sys_errno == ESRCH;
+}
+
+// Parent from /proc/PID/stat, "PID (NAME) STATE PPID ..."; the name may hold anything.
+std::optional<pid_t> parse_parent(std::string_view stat)
+{
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string_view::npos)
+    return std::nullopt;
+  const auto words = split_blanks(stat.substr(name_end + 1));
+  const auto parent = words.size() > 1 ? parse_u64(words[1]) : std::nullopt;
+  if (!parent)
+    return std::nullopt;
+  return static_cast<pid_t>(*parent);
+}
+
+// From stat, not task/TID/children: that takes CONFIG_PROC_CHILDREN.
+Result<std::vector<pid_t>> process_tree(const std::string& proc_root, pid_t root)
+{
+  namespace fs = std::filesystem;
+  std::multimap<pid_t, pid_t> children;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(proc_root, error)) {
+    const auto pid = parse_u64(entry.path().filename().string());
+    if (!pid)
+      continue;
+    const auto stat = read_file(entry.path() / "stat");
+    if (!stat && process_is_gone(stat.error()))
+      continue;
+    if (!stat)
+      return stat.error();
+    const auto parent = parse_parent(*stat);
+    if (!parent)
+      return Error{.code = Errc::parse, .context = entry.path().string() + "/stat: no parent"};
+    children.emplace(*parent, static_cast<pid_t>(*pid));
+  }
+  if (error)
+    return Error{.code = Errc::os, .context = "list " + proc_root, .sys_errno = error.value()};
+  std::vector<pid_t> tree = {root};
+  for (std::size_t i = 0; i < tree.size(); ++i) {
+    const auto [first, last] = children.equal_range(tree[i]);
+    for (auto child = first; child != last; ++child)
+      tree.push_back(child->second);
+  }
+  return tree;
+}
+
+}  // namespace
+
 Result<VmaCount> count_vmas(std::string_view maps, AddressRange range)
 {
   VmaCount count;
-  for (const auto line : lines_of(maps)) {
-    const auto ends = split(line.substr(0, line.find(' ')), '-');
-    const auto begin = ends.size() == 2 ? parse_u64(ends[0], 16) : std::nullopt;
-    if (!begin || !parse_u64(ends[1], 16))
-      return Error{.code = Errc::parse,
-                   .context = fmt::format("maps: line {} does not begin with a range: {}",
-                                          count.all + 1, line)};
+  const auto read = for_each_vma(maps, [&](AddressRange vma) {
     ++count.all;
-    if (*begin >= range.begin && *begin < range.end)
-      ++count.in_range;
-  }
+    count.map_count += in_kernel_half(vma.begin) ? 0 : 1;
+    count.in_range += contains(range, vma.begin) ? 1 : 0;
+  });
+  if (!read)
+    return read.error();
   return count;
+}
+
+Result<std::vector<AddressRange>> parse_vmas(std::string_view maps, AddressRange range)
+{
+  std::vector<AddressRange> vmas;
+  const auto read = for_each_vma(maps, [&](AddressRange vma) {
+    if (contains(range, vma.begin))
+      vmas.push_back(vma);
+  });
+  if (!read)
+    return read.error();
+  return vmas;
 }
 
 Result<VmaCount> read_vma_count(const std::string& proc_root, pid_t pid, AddressRange range)
 {
-  auto maps = read_file(fmt::format("{}/{}/maps", proc_root, pid));
+  const auto maps = read_maps(proc_root, pid);
   if (!maps)
     return maps.error();
   return count_vmas(*maps, range);
+}
+
+Result<std::vector<AddressRange>> read_vmas(const std::string& proc_root, pid_t pid,
+                                            AddressRange range)
+{
+  const auto maps = read_maps(proc_root, pid);
+  if (!maps)
+    return maps.error();
+  return parse_vmas(*maps, range);
+}
+
+Result<TreeVmas> read_tree_vmas(const std::string& proc_root, pid_t root, AddressRange range)
+{
+  const auto pids = process_tree(proc_root, root);
+  if (!pids)
+    return pids.error();
+  TreeVmas tree;
+  for (const pid_t pid : *pids) {
+    const auto count = read_vma_count(proc_root, pid, range);
+    if (!count && pid != root && process_is_gone(count.error()))
+      continue;
+    if (!count)
+      return count.error();
+    if (count->all == 0 && pid != root)  // a zombie, where that is not ESRCH
+      continue;
+    ++tree.processes;
+    tree.vmas.all += count->all;
+    tree.vmas.map_count += count->map_count;
+    tree.vmas.in_range += count->in_range;
+  }
+  return tree;
+}
+
+Result<std::uint64_t> read_map_count_headroom(const std::string& proc_root, pid_t pid)
+{
+  const std::string limit_file = proc_root + "/sys/vm/max_map_count";
+  const auto text = read_file(limit_file);
+  if (!text)
+    return text.error();
+  const auto limit = parse_u64(trim(*text));
+  if (!limit)
+    return Error{.code = Errc::parse, .context = limit_file + ": no number"};
+  const auto count = read_vma_count(proc_root, pid, {});
+  if (!count)
+    return count.error();
+  return *limit - std::min(*limit, count->map_count);
 }
 
 }  // namespace rmaplab
