@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "probes/vma_count.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace rmaplab
 {
@@ -33,11 +37,10 @@ std::optional<AddressRange> parse_range(std::string_view line)
   return range;
 }
 
-// Calls visit(AddressRange) for each line.
+// Calls visit(AddressRange) for each line; `number` counts them.
 template <typename Visit>
-Result<> for_each_vma(std::string_view maps, const Visit& visit)
+Result<> for_each_vma(std::string_view maps, std::uint64_t& number, const Visit& visit)
 {
-  std::size_t number = 0;
   while (!maps.empty()) {
     const std::string_view line = maps.substr(0, maps.find('\n'));
     maps.remove_prefix(std::min(line.size() + 1, maps.size()));
@@ -52,6 +55,36 @@ Result<> for_each_vma(std::string_view maps, const Visit& visit)
   return ok();
 }
 
+// The same for a process. Piece by piece: a text of some MB would be a mapping more in the
+// very process that is counted, where that is our own.
+template <typename Visit>
+Result<> for_each_vma_of(const std::string& proc_root, pid_t pid, const Visit& visit)
+{
+  const std::string path = fmt::format("{}/{}/maps", proc_root, pid);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
+    return os_error("open " + path);
+  char buffer[1 << 15];  // more than a line can have: PATH_MAX, each byte as \ooo
+  std::size_t held = 0;
+  std::uint64_t number = 0;
+  for (;;) {
+    if (held == sizeof buffer)
+      return Error{.code = Errc::parse, .context = path + ": a line without an end"};
+    const ssize_t got = ::read(fd.get(), buffer + held, sizeof buffer - held);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return os_error("read " + path);
+    held += static_cast<std::size_t>(got);
+    const std::string_view text(buffer, held);
+    const std::size_t whole = got == 0 ? held : text.rfind('\n') + 1;
+    if (auto read = for_each_vma(text.substr(0, whole), number, visit); !read || got == 0)
+      return read;
+    held -= whole;
+    std::memmove(buffer, buffer + whole, held);
+  }
+}
+
 bool contains(AddressRange range, std::uint64_t address)
 {
   return address >= range.begin && address < range.end;
@@ -62,9 +95,11 @@ bool in_kernel_half(std::uint64_t address)
   return address >> 63 != 0;
 }
 
-Result<std::string> read_maps(const std::string& proc_root, pid_t pid)
+void add_vma(VmaCount& count, AddressRange vma, AddressRange range)
 {
-  return read_file(fmt::format("{}/{}/maps", proc_root, pid));
+  ++count.all;
+  count.map_count += in_kernel_half(vma.begin) ? 0 : 1;
+  count.in_range += contains(range, vma.begin) ? 1 : 0;
 }
 
 bool process_is_gone(const Error& error)
@@ -121,43 +156,35 @@ Result<std::vector<pid_t>> process_tree(const std::string& proc_root, pid_t root
 Result<VmaCount> count_vmas(std::string_view maps, AddressRange range)
 {
   VmaCount count;
-  const auto read = for_each_vma(maps, [&](AddressRange vma) {
-    ++count.all;
-    count.map_count += in_kernel_half(vma.begin) ? 0 : 1;
-    count.in_range += contains(range, vma.begin) ? 1 : 0;
-  });
+  std::uint64_t number = 0;
+  const auto read =
+      for_each_vma(maps, number, [&](AddressRange vma) { add_vma(count, vma, range); });
   if (!read)
     return read.error();
   return count;
 }
 
-Result<std::vector<AddressRange>> parse_vmas(std::string_view maps, AddressRange range)
+Result<VmaCount> read_vma_count(const std::string& proc_root, pid_t pid, AddressRange range)
+{
+  VmaCount count;
+  const auto read =
+      for_each_vma_of(proc_root, pid, [&](AddressRange vma) { add_vma(count, vma, range); });
+  if (!read)
+    return read.error();
+  return count;
+}
+
+Result<std::vector<AddressRange>> read_vmas(const std::string& proc_root, pid_t pid,
+                                            AddressRange range)
 {
   std::vector<AddressRange> vmas;
-  const auto read = for_each_vma(maps, [&](AddressRange vma) {
+  const auto read = for_each_vma_of(proc_root, pid, [&](AddressRange vma) {
     if (contains(range, vma.begin))
       vmas.push_back(vma);
   });
   if (!read)
     return read.error();
   return vmas;
-}
-
-Result<VmaCount> read_vma_count(const std::string& proc_root, pid_t pid, AddressRange range)
-{
-  const auto maps = read_maps(proc_root, pid);
-  if (!maps)
-    return maps.error();
-  return count_vmas(*maps, range);
-}
-
-Result<std::vector<AddressRange>> read_vmas(const std::string& proc_root, pid_t pid,
-                                            AddressRange range)
-{
-  const auto maps = read_maps(proc_root, pid);
-  if (!maps)
-    return maps.error();
-  return parse_vmas(*maps, range);
 }
 
 Result<TreeVmas> read_tree_vmas(const std::string& proc_root, pid_t root, AddressRange range)

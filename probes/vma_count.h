@@ -38,12 +38,11 @@ struct VmaCount {
 // is the gate VMA, [vsyscall] of x86-64: it is shown but in no mm (fs/proc/task_mmu.c,
 // get_gate_vma()). It is told by its address in the kernel's half. [vdso] and [vvar] count.
 Result<VmaCount> count_vmas(std::string_view maps, AddressRange range);
-// Pure, from the same text: the VMAs that begin in the range, ascending.
-Result<std::vector<AddressRange>> parse_vmas(std::string_view maps, AddressRange range);
 
 // Owner of the process or root; the process must be at rest for a consistent
 // count. `proc_root` is "/proc" outside tests.
 Result<VmaCount> read_vma_count(const std::string& proc_root, pid_t pid, AddressRange range);
+// The same for the VMAs themselves that begin in the range, ascending.
 Result<std::vector<AddressRange>> read_vmas(const std::string& proc_root, pid_t pid,
                                             AddressRange range);
 

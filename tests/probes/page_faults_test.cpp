@@ -118,9 +118,9 @@ class PageFaultsHere : public testing::Test
  protected:
   void SetUp() override
   {
-    const Capability capability = page_faults_capability();
-    if (capability.state == Capability::State::not_here)
-      GTEST_SKIP() << to_string(capability);
+    capability_ = page_faults_capability();
+    if (capability_.state == Capability::State::not_here)
+      GTEST_SKIP() << to_string(capability_);
     auto trace = FaultTrace::open();
     ASSERT_TRUE(trace) << to_string(trace.error());
     trace_.emplace(*std::move(trace));
@@ -131,6 +131,7 @@ class PageFaultsHere : public testing::Test
     EXPECT_TRUE(report) << to_string(report.error());
     return report ? *report : FaultReport{};
   }
+  Capability capability_;
   std::optional<FaultTrace> trace_;
 };
 
@@ -231,7 +232,7 @@ TEST_F(PageFaultsHere, FaultsOfTheKernelAreSaidToBeOrSaidToBeMissing)
     EXPECT_GE(sums.in_kernel.value_or(0), kCount);
   } else {
     EXPECT_EQ(sums.in_range, 0u);
-    EXPECT_EQ(page_faults_capability().state, Capability::State::partly);
+    EXPECT_EQ(capability_.state, Capability::State::partly);
   }
 }
 
@@ -261,6 +262,7 @@ TEST_F(PageFaultsHere, SecondReadHasOnlyWhatIsNew)
 
 TEST_F(PageFaultsHere, FullRingLosesAndSaysHowMany)
 {
+  trace_.reset();  // an ordinary user may have no memory for a second one
   auto small = FaultTrace::open(1);
   ASSERT_TRUE(small) << to_string(small.error());
   const std::size_t more =

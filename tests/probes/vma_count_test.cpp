@@ -89,13 +89,6 @@ TEST(CountVmas, BrokenEndOfARangeIsRejected)
   }
 }
 
-TEST(ParseVmas, GivesThoseThatBeginInTheRange)
-{
-  const auto vmas = parse_vmas(kMaps, {.begin = 0x2000, .end = 0x4000});
-  ASSERT_TRUE(vmas) << to_string(vmas.error());
-  EXPECT_EQ(*vmas, (std::vector<AddressRange>{{0x2000, 0x3000}, {0x3000, 0x5000}}));
-}
-
 class ProcTree : public testing::Test
 {
  protected:
@@ -140,6 +133,35 @@ TEST_F(ProcTree, UnreadableDescendantIsAnErrorNotASmallerSum)
   const auto tree = read_tree_vmas(root(), 10, {});
   ASSERT_FALSE(tree);
   EXPECT_EQ(tree.error().code, Errc::parse);
+}
+
+TEST_F(ProcTree, VmasOfAProcessAreThoseThatBeginInTheRange)
+{
+  process(10, "10 (a) S 1 10 10", kMaps);
+  const auto vmas = read_vmas(root(), 10, {.begin = 0x2000, .end = 0x4000});
+  ASSERT_TRUE(vmas) << to_string(vmas.error());
+  EXPECT_EQ(*vmas, (std::vector<AddressRange>{{0x2000, 0x3000}, {0x3000, 0x5000}}));
+}
+
+// Lines lie across the ends of the pieces that are read, the last without a newline.
+TEST_F(ProcTree, LongMapsAreCountedWhole)
+{
+  std::string maps;
+  for (int i = 0; i < 5000; ++i)
+    maps += "1000-2000 rw-p 00000000 00:00 0 " +
+            std::string(static_cast<std::size_t>(i % 97), 'x') + "\n";
+  process(10, "10 (a) S 1 10 10", maps + "2000-3000");
+  const auto count = read_vma_count(root(), 10, {.begin = 0x1000, .end = 0x2000});
+  ASSERT_TRUE(count) << to_string(count.error());
+  EXPECT_EQ(*count, (VmaCount{.all = 5001, .map_count = 5001, .in_range = 5000}));
+}
+
+TEST_F(ProcTree, LineWithoutAnEndIsRejected)
+{
+  process(10, "10 (a) S 1 10 10", "1000-2000 " + std::string(100000, 'x'));
+  const auto count = read_vma_count(root(), 10, {});
+  ASSERT_FALSE(count);
+  EXPECT_EQ(count.error().code, Errc::parse);
 }
 
 TEST_F(ProcTree, HeadroomIsTheLimitLessTheMapCount)
