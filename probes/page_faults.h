@@ -7,9 +7,9 @@
 // Pages that the kernel itself brings in (MAP_POPULATE, mlock, get_user_pages) are not
 // counted; they are in ru_minflt. A huge page, of any size, is one fault.
 //
-// Costs some microseconds a fault, one VMA a CPU in this process (children do not have it)
-// and, as each child inherits an event a CPU, about as much as a fork itself for each fork:
-// never in a timed pass.
+// Costs a VMA a CPU in this process, which its children do not have, and time: on 6.18 with
+// two CPUs, at best, a fault took 2.4 us for 1.7 and a fork, each child inheriting an event
+// a CPU, 201 us for 170. Never in a timed pass.
 #pragma once
 
 #include <sys/types.h>
@@ -85,7 +85,8 @@ class FaultTrace
   ~FaultTrace();
 
   void begin();
-  // Children that still run are no longer traced either.
+  // Children are no longer traced either. They should be at rest: one that forks meanwhile
+  // may go on being counted.
   void end();
   // Ends; then all since open() or the last read().
   Result<FaultReport> read();

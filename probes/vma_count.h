@@ -56,10 +56,10 @@ struct TreeVmas {
 };
 Result<TreeVmas> read_tree_vmas(const std::string& proc_root, pid_t root, AddressRange range);
 
-// How many splits (mprotect(), madvise()) the process has left until ENOMEM:
-// vm.max_map_count less map_count, and 0 beyond it. Where mmap() compares with > for >=
-// a process can have one VMA more than the limit. munmap() may split within the limit only,
-// and mremap() wants two to four in reserve.
+// How many splits by mprotect() or madvise() the process has left until ENOMEM:
+// vm.max_map_count less map_count, 0 at the limit and beyond. Tried on 6.12, 6.18, 7.0 and
+// 7.2: a mprotect() that is refused leaves exactly 0; mmap() still gives one VMA more then,
+// a munmap() that splits is refused too, and a moving mremap() wants four in reserve.
 Result<std::uint64_t> read_map_count_headroom(const std::string& proc_root, pid_t pid);
 
 }  // namespace rmaplab
