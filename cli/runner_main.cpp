@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "probes/counters.h"
 #include "results/wire.h"
 #include "session/case_run.h"
 #include "session/coordinator.h"
@@ -39,6 +40,8 @@ struct RunnerOptions {
   std::string arguments;
   std::string fault;
   Plan plan;
+  std::uint64_t turns = 1'000'000;
+  bool papi = true;
   int record_fd = 1;
 };
 
@@ -115,6 +118,44 @@ int fault_command(const std::string& fault)
     ::pause();
 }
 
+std::vector<CounterValue> count_turns(Counters& counters, std::uint64_t turns)
+{
+  for (std::size_t round = 0; round < counters.rounds(); ++round) {
+    counters.begin();
+    for (std::uint64_t i = 0; i < turns; ++i)
+      asm volatile("");
+    counters.end();
+  }
+  return counters.read();
+}
+
+// A check of the counters: what they count for no turn of an empty loop, for some and
+// for ten times as many; counts of the user's side grow in proportion.
+int counters_command(const RunnerOptions& opt)
+{
+  auto counters = opt.papi ? Counters::open() : Counters::open({.papi_module = ""});
+  if (!counters)
+    return complain(counters.error());
+  for (const Capability& capability : counters->capabilities())
+    std::cout << capability.probe << ": " << to_string(capability) << '\n';
+  std::cout << "counted: " << counters->scope_note() << "\nrounds: " << counters->rounds() << '\n';
+  static_cast<void>(count_turns(*counters, opt.turns));  // faults our code and data in
+  const auto none = count_turns(*counters, 0);
+  const auto some = count_turns(*counters, opt.turns);
+  const auto more = count_turns(*counters, 10 * opt.turns);
+  const auto each = [](const CounterValue& value) {
+    return value.value ? fmt::format("{:.0f}", *value.value / value.operations) : "-";
+  };
+  std::cout << fmt::format("{:<24} {:<7} {:>12} {:>12} {:>13}  source or reason\n", "turns", "", 0,
+                           opt.turns, 10 * opt.turns);
+  for (std::size_t i = 0; i < more.size(); ++i)
+    std::cout << fmt::format("{:<24} {:<7} {:>12} {:>12} {:>13}  {}{}\n", more[i].name,
+                             to_string(more[i].scope), each(none[i]), each(some[i]), each(more[i]),
+                             more[i].value ? more[i].source : more[i].reason,
+                             more[i].scaled ? ", scaled" : "");
+  return 0;
+}
+
 void add_plan_options(CLI::App& cmd, RunnerOptions& opt)
 {
   cmd.add_option("--mode", opt.mode, "host, exact or smp")->capture_default_str();
@@ -154,6 +195,12 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   auto* fault = app.add_subcommand("fault", "go wrong on purpose: panic, exit, hang")->group("");
   fault->add_option("how", opt.fault)->required()->check(CLI::IsMember({"panic", "exit", "hang"}));
   fault->callback([&] { status = in_guest ? fault_command(opt.fault) : kUsage; });
+
+  auto* count = app.add_subcommand("counters", "count a loop of N turns: a check of the counters");
+  count->group("");
+  count->add_option("--turns", opt.turns, "N")->capture_default_str();
+  count->add_flag("!--no-papi", opt.papi, "through perf_event_open() only");
+  count->callback([&] { status = counters_command(opt); });
 
   if (args.size() > 1 && args[0] == "exec")
     return exec_command({args.begin() + 1, args.end()}, out);
