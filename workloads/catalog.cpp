@@ -12,8 +12,9 @@ namespace
 // By hand: the linker drops objects of a static library that nobody refers to,
 // and workloads that register themselves with them.
 constexpr const Workload* kCatalog[] = {
-    &null_workload,   &fork_chain_alive, &fork_chain_exit, &fork_flat, &fork_skip,  &mremap_move,
-    &mremap_scramble, &remerge,          &split_faulted,   &teardown,  &test_crash, &test_hang,
+    &null_workload, &contend_ww,  &fork_chain_alive, &fork_chain_exit, &fork_flat,
+    &fork_skip,     &mremap_move, &mremap_scramble,  &remerge,         &split_faulted,
+    &teardown,      &test_crash,  &test_hang,
 };
 }  // namespace
 

@@ -12,6 +12,7 @@
 namespace rmaplab
 {
 
+extern const Workload contend_ww;
 extern const Workload fork_chain_alive;
 extern const Workload fork_chain_exit;
 extern const Workload fork_flat;
