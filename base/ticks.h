@@ -25,8 +25,8 @@ inline std::uint64_t monotonic_ns()
 // Instructions retired by the guest since it was reset. Only meaningful under
 // QEMU -icount shift=0, where one instruction takes one virtual nanosecond and
 // the cycle counter runs at 1 GHz (QEMU, docs/devel/tcg-icount.rst). An idle
-// guest's time counts too: check for idling. arm64: to the resolution of
-// CNTFRQ_EL0, 1 with QEMU's `-cpu max`, 16 where the counter runs at 62.5 MHz.
+// guest's time counts too: check for idling. arm64: the system counter, exact where
+// CNTFRQ_EL0 says 1 GHz, else to its resolution (16 at QEMU's default of 62.5 MHz).
 inline std::uint64_t instruction_count()
 {
 #if defined(__x86_64__)

@@ -67,7 +67,8 @@ int run_doctor(std::ostream& out)
              : "TCG; no access to /dev/kvm");
   const bool apt = find_program("apt-get") && find_program("dpkg-deb");
   line(out, "debian:VERSION", apt,
-       apt ? fmt::format("through apt; {} kernels fetched", list_cached_kernels().size())
+       apt ? fmt::format("through apt; {} kernels fetched",
+                         list_cached_kernels(host_architecture()).size())
            : "needs apt-get and dpkg-deb; give an image or a build tree instead");
   line(out, "cache", true,
        fmt::format("{}, {}", cache_directory().string(), free_space(cache_directory())));

@@ -36,7 +36,7 @@ int run_fetch(const KernelCommandOptions& opt, std::ostream& out)
 int print_kernels(const KernelOptions& options, std::ostream& out)
 {
   Screen screen;
-  const auto cached = list_cached_kernels();
+  const auto cached = list_cached_kernels(options.architecture);
   auto listed = list_debian_kernels(options, screen.notify());
   if (!listed) {
     if (cached.empty())
@@ -65,11 +65,7 @@ void add_kernel(CLI::App& app, int& exit_status)
   auto opt = std::make_shared<KernelCommandOptions>();
   auto* cmd = app.add_subcommand("kernel", "fetch and list kernels");
   cmd->require_subcommand(1);
-  auto add_archive_options = [opt](CLI::App* sub) {
-    sub->add_option("--mirror", opt->mirror,
-                    "URI of a Debian archive (default: the one of this machine's apt sources)");
-    sub->add_flag("--offline", opt->offline, "use cached package lists and kernels only");
-  };
+  auto add_archive_options = [opt](CLI::App* sub) { add_kernel_options(*sub, *opt); };
   auto* fetch = cmd->add_subcommand("fetch", "fetch kernels into the cache, check images");
   fetch->add_option("spec", opt->specs, "debian:VERSION, an image, a build tree")->required();
   add_archive_options(fetch);

@@ -20,8 +20,8 @@ struct LabRunOptions : LabCommandOptions {
   bool console = false;
 };
 
-// `run` and `fault` are the runner's own; anything else is a program of this
-// machine, which goes into the guest with its libraries.
+// `run` and `fault` are the runner's own; anything else is a program, which goes into
+// the guest with its libraries.
 Result<GuestCommand> guest_command(const LabRunOptions& opt)
 {
   GuestCommand guest{.arguments = opt.command};
@@ -35,7 +35,12 @@ Result<GuestCommand> guest_command(const LabRunOptions& opt)
   if (!program)
     return Error{.code = Errc::usage,
                  .context = fmt::format("no program \"{}\" to run in the guest", opt.command[0])};
-  auto files = program_files(*program, "rmaplab/program");
+  const auto architecture = find_architecture(opt.kernel.architecture);
+  const auto build =
+      architecture ? guest_build(*architecture) : Result<GuestBuild>(architecture.error());
+  if (!build)
+    return build.error();
+  auto files = program_files(*program, "rmaplab/program", *build);
   if (!files)
     return files.error();
   guest.files = *std::move(files);

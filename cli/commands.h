@@ -61,6 +61,9 @@ class Screen
   std::uint64_t drawn_ns_ = 0;
 };
 
+// Options of every command that takes kernels.
+void add_kernel_options(CLI::App& cmd, KernelOptions& opt);
+
 // Options of every command that boots kernels.
 struct LabCommandOptions {
   LabOptions lab;

@@ -93,6 +93,17 @@ void Screen::draw(const std::string& text)
   drawn_ = true;
 }
 
+void add_kernel_options(CLI::App& cmd, KernelOptions& opt)
+{
+  cmd.add_option("--arch", opt.architecture,
+                 "architecture of kernels and guests, in Debian's words")
+      ->capture_default_str()
+      ->check(CLI::IsMember(architecture_names()));
+  cmd.add_option("--mirror", opt.mirror,
+                 "URI of a Debian archive (default: the one of this machine's apt sources)");
+  cmd.add_flag("--offline", opt.offline, "use cached package lists and kernels only");
+}
+
 void add_lab_options(CLI::App& cmd, LabCommandOptions& opt)
 {
   cmd.add_option("--mode", opt.lab.mode,
@@ -113,9 +124,7 @@ void add_lab_options(CLI::App& cmd, LabCommandOptions& opt)
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
   cmd.add_option("--append", opt.lab.extra_kernel_args, "more words for the kernel command line");
-  cmd.add_option("--mirror", opt.kernel.mirror,
-                 "URI of a Debian archive (default: the one of this machine's apt sources)");
-  cmd.add_flag("--offline", opt.kernel.offline, "use cached package lists and kernels only");
+  add_kernel_options(cmd, opt.kernel);
 }
 
 void add_plan_options(CLI::App& cmd, PlanOptions& opt)

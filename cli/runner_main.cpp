@@ -218,7 +218,13 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
 // The first process of a guest: mounts, runs /rmaplab/command, reports, reboots.
 int guest_main()
 {
+  // The second 16550 of a PC. Beside the console of QEMU's arm64 machine, a PL011,
+  // the channel is the only 16550. (/dev has four ttyS however many there are.)
+#if defined(__x86_64__)
   constexpr const char* kChannel = "/dev/ttyS1";
+#else
+  constexpr const char* kChannel = "/dev/ttyS0";
+#endif
   const struct {
     const char* type;
     const char* target;

@@ -2,7 +2,6 @@
 #include "lab/debian_archive.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,13 +24,6 @@ constexpr const char* kSuites[] = {"bookworm", "bookworm-backports", "trixie", "
 constexpr std::chrono::minutes kListsStayFresh = std::chrono::hours(24);
 constexpr std::chrono::minutes kListsJustFetched{10};
 
-std::string debian_architecture()
-{
-  struct utsname names = {};
-  ::uname(&names);
-  return std::string(names.machine) == "aarch64" ? "arm64" : "amd64";
-}
-
 std::string upstream_of(std::string_view package_version)
 {
   // The revision begins at the last '-'; a release candidate ("7.1~rc4") stays one.
@@ -53,7 +45,7 @@ class Apt
     if (!find_program("apt-get") || !find_program("dpkg-deb"))
       return Error{.code = Errc::unsupported,
                    .context = "debian: kernels need apt-get and dpkg-deb; give an image instead"};
-    Apt apt;
+    Apt apt(options.architecture);
     for (const auto& folder : {apt.root_ / "lists/partial", apt.root_ / "archives/partial"})
       if (auto made = make_directories(folder); !made)
         return made.error();
@@ -80,7 +72,7 @@ class Apt
       return Error{.code = Errc::unsupported,
                    .context = "no Debian archive keyring; install debian-archive-keyring"};
     if (auto put = write_file(apt.root_ / "debian.sources",
-                              sources_text(mirror, debian_architecture(), keyring));
+                              sources_text(mirror, apt.architecture_, keyring));
         !put)
       return put.error();
     return apt;
@@ -107,7 +99,7 @@ class Apt
                                      "-o",
                                      "APT::Get::List-Cleanup=0",
                                      "-o",
-                                     "APT::Architecture=" + debian_architecture()};
+                                     "APT::Architecture=" + architecture_};
     if (::geteuid() == 0) {  // apt's own user may not reach our cache
       argv.push_back("-o");
       argv.push_back("APT::Sandbox::User=root");
@@ -195,7 +187,14 @@ class Apt
   }
 
  private:
-  fs::path root_ = cache_directory() / "apt";
+  explicit Apt(const std::string& architecture)
+      : architecture_(architecture),
+        root_(cache_directory() /
+              (architecture == host_architecture() ? "apt" : "apt-" + architecture))
+  {
+  }
+  std::string architecture_;
+  fs::path root_;
 };
 
 // The first file below `folder` whose path ends as asked; packages put the image in
@@ -419,7 +418,7 @@ std::string sources_text(const std::string& mirror, const std::string& architect
   return text;
 }
 
-std::vector<ArchivedKernel> list_cached_kernels()
+std::vector<ArchivedKernel> list_cached_kernels(const std::string& architecture)
 {
   std::string table;
   std::error_code error;
@@ -427,6 +426,7 @@ std::vector<ArchivedKernel> list_cached_kernels()
     const std::string name = entry.path().filename();
     const auto underscore = name.find('_');
     if (underscore != std::string::npos && name.find(".tmp") == std::string::npos &&
+        name.find("-" + architecture + "_") != std::string::npos &&
         fs::exists(entry.path() / "vmlinuz"))
       table += name.substr(0, underscore) + " | " + name.substr(underscore + 1) + " | - cache/ -\n";
   }
@@ -466,7 +466,7 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
     return Error{
         .code = Errc::usage,
         .context = fmt::format("debian:{}: expected a version like 7.0.13 or 7.0", version)};
-  const auto cached = choose_kernel(list_cached_kernels(), version);
+  const auto cached = choose_kernel(list_cached_kernels(options.architecture), version);
   if (cached && (cached->upstream == version || options.offline))
     return in_cache(*cached);
   if (options.offline)

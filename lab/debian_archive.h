@@ -39,8 +39,8 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
 // Newest last. Network unless the lists are fresh.
 Result<std::vector<ArchivedKernel>> list_debian_kernels(const KernelOptions& options,
                                                         const Notify& notify);
-// Those already in the cache, usable without network.
-std::vector<ArchivedKernel> list_cached_kernels();
+// Those of an architecture already in the cache, usable without network.
+std::vector<ArchivedKernel> list_cached_kernels(const std::string& architecture);
 
 // The pure parts.
 // Order of package versions (Debian Policy 5.6.12): "1~bpo13+1" < "1" < "2" < "10".

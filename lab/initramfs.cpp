@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "base/files.h"
@@ -24,34 +25,22 @@ namespace fs = std::filesystem;
 namespace
 {
 
-// The loader that an ELF program names; "" for a static one.
-Result<std::string> loader_of(const fs::path& program)
+// The struct that begins at `at`; nothing when the bytes end before it does.
+template <typename T>
+std::optional<T> struct_at(std::string_view bytes, std::uint64_t at)
 {
-  auto bytes = read_file(program);
-  if (!bytes)
-    return bytes.error();
-  const Error no_elf{.code = Errc::usage,
-                     .context = program.string() + ": expected a 64-bit ELF program"};
-  Elf64_Ehdr head;
-  if (bytes->size() < sizeof head || bytes->substr(0, 4) != ELFMAG)
-    return no_elf;
-  std::memcpy(&head, bytes->data(), sizeof head);
-  if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr))
-    return no_elf;
-  for (std::size_t i = 0; i < head.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    const std::size_t at = head.e_phoff + i * sizeof segment;
-    if (at > bytes->size() || bytes->size() - at < sizeof segment)
-      return no_elf;
-    std::memcpy(&segment, bytes->data() + at, sizeof segment);
-    if (segment.p_type != PT_INTERP)
-      continue;
-    if (segment.p_offset > bytes->size() || segment.p_filesz > bytes->size() - segment.p_offset)
-      return no_elf;
-    const std::string name = bytes->substr(segment.p_offset, segment.p_filesz);
-    return name.substr(0, name.find('\0'));
-  }
-  return std::string();
+  T value;
+  if (at > bytes.size() || bytes.size() - at < sizeof value)
+    return std::nullopt;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+// The zero-terminated text that begins at `at`.
+std::string text_at(std::string_view bytes, std::uint64_t at)
+{
+  const auto rest = bytes.substr(std::min<std::uint64_t>(at, bytes.size()));
+  return std::string(rest.substr(0, rest.find('\0')));
 }
 
 using Writer = std::unique_ptr<struct archive, decltype(&archive_write_free)>;
@@ -76,21 +65,116 @@ Result<> put(struct archive* archive, const std::string& path, unsigned mode,
   return ok();
 }
 
+Result<ElfFacts> read_elf(const fs::path& file)
+{
+  auto bytes = read_file(file);
+  if (!bytes)
+    return bytes.error();
+  return elf_facts(file.string(), *bytes);
+}
+
 }  // namespace
+
+Result<ElfFacts> elf_facts(const std::string& name, std::string_view bytes)
+{
+  const Error no_elf{.code = Errc::usage, .context = name + ": expected a 64-bit ELF program"};
+  const auto head = struct_at<Elf64_Ehdr>(bytes, 0);
+  if (!head || bytes.substr(0, SELFMAG) != ELFMAG || head->e_ident[EI_CLASS] != ELFCLASS64 ||
+      head->e_ident[EI_DATA] != ELFDATA2LSB || head->e_phentsize != sizeof(Elf64_Phdr))
+    return no_elf;
+  ElfFacts facts{.machine = head->e_machine, .loader = {}, .needed = {}};
+  std::vector<Elf64_Phdr> segments;
+  for (std::size_t i = 0; i < head->e_phnum; ++i) {
+    const auto segment = struct_at<Elf64_Phdr>(bytes, head->e_phoff + i * sizeof(Elf64_Phdr));
+    if (!segment)
+      return no_elf;
+    const bool read_below = segment->p_type == PT_INTERP || segment->p_type == PT_DYNAMIC;
+    if (read_below &&
+        (segment->p_offset > bytes.size() || segment->p_filesz > bytes.size() - segment->p_offset))
+      return no_elf;
+    segments.push_back(*segment);
+  }
+  std::vector<Elf64_Dyn> entries;
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type == PT_INTERP)
+      facts.loader =
+          text_at(bytes.substr(0, segment.p_offset + segment.p_filesz), segment.p_offset);
+    if (segment.p_type == PT_DYNAMIC)
+      for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= segment.p_filesz;
+           at += sizeof(Elf64_Dyn))
+        entries.push_back(*struct_at<Elf64_Dyn>(bytes, segment.p_offset + at));
+  }
+  // DT_STRTAB is an address; the segment that is loaded there says where it is in the file.
+  std::optional<std::uint64_t> strings;
+  for (const Elf64_Dyn& entry : entries)
+    for (const Elf64_Phdr& segment : segments)
+      if (entry.d_tag == DT_STRTAB && segment.p_type == PT_LOAD &&
+          entry.d_un.d_ptr >= segment.p_vaddr &&
+          entry.d_un.d_ptr - segment.p_vaddr < segment.p_filesz)
+        strings = entry.d_un.d_ptr - segment.p_vaddr + segment.p_offset;
+  for (const Elf64_Dyn& entry : entries) {
+    if (entry.d_tag == DT_NULL)
+      break;
+    if (entry.d_tag != DT_NEEDED)
+      continue;
+    const std::string library = strings ? text_at(bytes, *strings + entry.d_un.d_val) : "";
+    if (library.empty())
+      return no_elf;
+    facts.needed.push_back(library);
+  }
+  return facts;
+}
+
+Result<std::vector<fs::path>> libraries_in(const fs::path& sysroot,
+                                           const Architecture& architecture,
+                                           const fs::path& program)
+{
+  std::vector<fs::path> files = {program};  // grows while it is walked
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto facts = read_elf(files[i]);
+    if (!facts)
+      return facts.error();
+    if (facts->machine != architecture.elf_machine)
+      return Error{
+          .code = Errc::usage,
+          .context = fmt::format("{}: is no program for {}", files[i].string(), architecture.name)};
+    if (!facts->loader.empty() && seen.insert(fs::path(facts->loader).filename()).second)
+      files.push_back(sysroot / facts->loader.substr(1));
+    for (const auto& name : facts->needed) {
+      if (!seen.insert(name).second)
+        continue;
+      fs::path found;
+      for (const char* folder : {"lib", "usr/lib"})
+        for (const fs::path& in : {fs::path(folder) / architecture.libraries, fs::path(folder)}) {
+          std::error_code error;
+          if (found.empty() && fs::is_regular_file(sysroot / in / name, error))
+            found = sysroot / in / name;
+        }
+      if (found.empty())
+        return Error{.code = Errc::usage,
+                     .context = fmt::format("{}: library {} is missing", files[i].string(), name)};
+      files.push_back(found);
+    }
+  }
+  files.erase(files.begin());
+  return files;
+}
 
 Result<std::vector<fs::path>> libraries_of(const fs::path& program)
 {
   std::error_code error;
   const fs::path canonical = fs::canonical(program, error);  // /proc/self would be the loader's
-  auto loader = loader_of(error ? program : canonical);
-  if (!loader)
-    return loader.error();
-  if (loader->empty())
+  const auto facts = read_elf(error ? program : canonical);
+  if (!facts)
+    return facts.error();
+  const std::string& loader = facts->loader;
+  if (loader.empty())
     return std::vector<fs::path>{};
-  auto listed = run_command({.argv = {*loader, "--list", canonical}});
+  auto listed = run_command({.argv = {loader, "--list", canonical}});
   if (!listed)
     return listed.error();
-  std::vector<fs::path> libraries = {*loader};
+  std::vector<fs::path> libraries = {loader};
   for (const auto line : lines_of(listed->out)) {
     const auto words = split_blanks(line);  // "libm.so.6 => /lib/.../libm.so.6 (0x...)"
     if (words.size() >= 3 && words[1] == "=>") {
@@ -108,9 +192,12 @@ Result<std::vector<fs::path>> libraries_of(const fs::path& program)
   return libraries;
 }
 
-Result<std::vector<ImageFile>> program_files(const fs::path& program, const std::string& guest_path)
+Result<std::vector<ImageFile>> program_files(const fs::path& program, const std::string& guest_path,
+                                             const GuestBuild& build)
 {
-  auto libraries = libraries_of(program);
+  const fs::path& sysroot = build.sysroot;
+  auto libraries =
+      sysroot.empty() ? libraries_of(program) : libraries_in(sysroot, build.architecture, program);
   if (!libraries)
     return libraries.error();
   std::vector<ImageFile> files;
@@ -124,7 +211,8 @@ Result<std::vector<ImageFile>> program_files(const fs::path& program, const std:
   if (auto added = add(program, guest_path); !added)
     return added.error();
   for (const auto& library : *libraries)
-    if (auto added = add(library, library.string().substr(1)); !added)
+    if (auto added = add(library, library.lexically_relative(sysroot.empty() ? "/" : sysroot));
+        !added)
       return added.error();
   return files;
 }

@@ -3,11 +3,14 @@
 // it is to run. Byte-identical for the same inputs.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "lab/architecture.h"
 
 namespace rmaplab
 {
@@ -23,10 +26,27 @@ struct ImageFile {
 // ELF program or a library is missing.
 Result<std::vector<std::filesystem::path>> libraries_of(const std::filesystem::path& program);
 
+// Pure. What an ELF program or library says of itself; Errc::usage when the bytes are
+// none of 64 bits in little-endian order or are cut off.
+struct ElfFacts {
+  std::uint16_t machine = 0;        // e_machine
+  std::string loader;               // "" for a library and a static program
+  std::vector<std::string> needed;  // names of libraries, in order
+};
+Result<ElfFacts> elf_facts(const std::string& name, std::string_view bytes);
+
+// The same for a program or library of another architecture, which no loader can list
+// here: all that it needs and they need in turn, as files below `sysroot`, looked for in
+// the folders of that architecture where Debian's loader looks.
+Result<std::vector<std::filesystem::path>> libraries_in(const std::filesystem::path& sysroot,
+                                                        const Architecture& architecture,
+                                                        const std::filesystem::path& program);
+
 // Reads the program and its libraries; the program appears as `guest_path`,
-// libraries under their own paths.
+// libraries under their own paths, in the sysroot where the build has one.
 Result<std::vector<ImageFile>> program_files(const std::filesystem::path& program,
-                                             const std::string& guest_path);
+                                             const std::string& guest_path,
+                                             const GuestBuild& build = {});
 
 // A cpio archive in "newc" form (Documentation/driver-api/early-userspace/
 // buffer-format.rst), uncompressed, with the folders the files need and the mount

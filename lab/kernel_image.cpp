@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 namespace
 {
 
+constexpr std::string_view kEfiMagic("PE\0\0", 4);
+
 std::uint32_t little_endian(std::string_view bytes, std::size_t offset, std::size_t width)
 {
   std::uint32_t value = 0;
@@ -27,8 +30,38 @@ std::uint32_t little_endian(std::string_view bytes, std::size_t offset, std::siz
   return value;
 }
 
-Result<Kernel> load(const std::string& spec, const std::string& source, const fs::path& image,
-                    const fs::path& config)
+// Bytes that an arm64 Image with an EFI header says it has; the first header's size
+// counts memory that is no part of the file. 0 where there is no EFI header, nor room
+// for it (Microsoft, "PE Format").
+std::size_t size_by_efi_header(std::string_view bytes)
+{
+  const std::size_t head = little_endian(bytes, 0x3c, 4);
+  if (head > bytes.size() || bytes.size() - head < 24 || bytes.substr(head, 4) != kEfiMagic)
+    return 0;
+  const std::size_t sections = little_endian(bytes, head + 6, 2);
+  std::size_t at = head + 24 + little_endian(bytes, head + 20, 2);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < sections && at + 40 <= bytes.size(); ++i, at += 40)
+    size = std::max(
+        size, std::size_t{little_endian(bytes, at + 16, 4)} + little_endian(bytes, at + 20, 4));
+  return size;
+}
+
+// An arm64 Image is not compressed: its release is in the text of /proc/version.
+std::string release_in_version_text(std::string_view bytes)
+{
+  constexpr std::string_view kBegin = "Linux version ";
+  for (auto at = bytes.find(kBegin); at != std::string_view::npos; at = bytes.find(kBegin, at)) {
+    at += kBegin.size();
+    const auto word = bytes.substr(at, bytes.substr(at, 256).find(' '));
+    if (!word.empty() && word[0] >= '0' && word[0] <= '9')
+      return std::string(word);
+  }
+  return {};
+}
+
+Result<Kernel> load(const std::string& spec, const std::string& source,
+                    const Architecture& architecture, const fs::path& image, const fs::path& config)
 {
   auto bytes = read_file(image);
   if (!bytes)
@@ -36,8 +69,14 @@ Result<Kernel> load(const std::string& spec, const std::string& source, const fs
   auto release = check_image(image.string(), *bytes);
   if (!release)
     return release.error();
+  const std::string_view found = is_arm64_image(*bytes) ? "arm64" : "amd64";
+  if (found != architecture.name)
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("{} is a kernel for {}, not {}: say --arch {}",
+                                        image.string(), found, architecture.name, found)};
   Kernel kernel{.spec = spec,
                 .release = *release,
+                .architecture = architecture,
                 .source = source,
                 .image = fs::absolute(image),
                 .config = {},
@@ -51,17 +90,16 @@ Result<Kernel> load(const std::string& spec, const std::string& source, const fs
 }
 
 // A kernel build tree: its image for this architecture and its .config.
-Result<Kernel> from_build_tree(const std::string& spec, const fs::path& tree)
+Result<Kernel> from_build_tree(const std::string& spec, const Architecture& architecture,
+                               const fs::path& tree)
 {
-  for (const char* image : {"arch/x86/boot/bzImage", "arch/arm64/boot/Image"}) {
-    std::error_code error;
-    if (fs::exists(tree / image, error))
-      return load(spec, "build tree " + fs::absolute(tree).string(), tree / image,
-                  tree / ".config");
-  }
-  return Error{
-      .code = Errc::usage,
-      .context = tree.string() + ": expected a kernel build tree with arch/x86/boot/bzImage in it"};
+  std::error_code error;
+  if (fs::exists(tree / architecture.boot_image, error))
+    return load(spec, "build tree " + fs::absolute(tree).string(), architecture,
+                tree / architecture.boot_image, tree / ".config");
+  return Error{.code = Errc::usage,
+               .context = fmt::format("{}: expected a kernel build tree with {} in it",
+                                      tree.string(), architecture.boot_image)};
 }
 
 }  // namespace
@@ -74,13 +112,24 @@ std::string sha256(std::string_view bytes)
   return hex({reinterpret_cast<const char*>(digest), size});
 }
 
+bool is_arm64_image(std::string_view bytes)
+{
+  return bytes.size() > 64 && bytes.substr(56, 4) == "ARM\x64";
+}
+
 Result<std::string> check_image(const std::string& name, std::string_view bytes)
 {
   auto reject = [&](const std::string& what) {
     return Error{.code = Errc::parse, .context = name + ": " + what};
   };
-  if (bytes.size() > 64 && bytes.substr(56, 4) == "ARM\x64")
-    return std::string("arm64");
+  if (is_arm64_image(bytes)) {
+    const std::size_t size = size_by_efi_header(bytes);
+    if (bytes.size() < size)
+      return reject(
+          fmt::format("is cut off: {} bytes where its header says {}", bytes.size(), size));
+    const std::string release = release_in_version_text(bytes);
+    return release.empty() ? reject("has no release text in it") : Result<std::string>(release);
+  }
   constexpr std::size_t kHeader = 0x260;
   if (bytes.size() < kHeader || bytes.substr(0x202, 4) != "HdrS" ||
       little_endian(bytes, 0x1fe, 2) != 0xaa55)
@@ -106,12 +155,15 @@ Result<std::string> check_image(const std::string& name, std::string_view bytes)
 Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options,
                            const Notify& notify)
 {
+  const auto architecture = find_architecture(options.architecture);
+  if (!architecture)
+    return architecture.error();
   constexpr std::string_view kDebian = "debian:";
   if (spec.rfind(kDebian, 0) == 0) {
     auto fetched = fetch_debian_kernel(spec.substr(kDebian.size()), options, notify);
     if (!fetched)
       return fetched.error();
-    return load(spec, fetched->source, fetched->image, fetched->config);
+    return load(spec, fetched->source, *architecture, fetched->image, fetched->config);
   }
   if (spec == "host")
     return Error{.code = Errc::usage,
@@ -120,7 +172,7 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
                      "`rmaplab run`, or give its image: /boot/vmlinuz-..."};
   std::error_code error;
   if (fs::is_directory(spec, error))
-    return from_build_tree(spec, spec);
+    return from_build_tree(spec, *architecture, spec);
   if (!fs::exists(spec, error))
     return Error{.code = Errc::usage,
                  .context = fmt::format("\"{}\" is no kernel: expected debian:VERSION, an image "
@@ -131,7 +183,7 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
   const fs::path config = name.rfind("vmlinuz-", 0) == 0
                               ? image.parent_path() / ("config-" + name.substr(8))
                               : fs::path();
-  return load(spec, "file " + fs::absolute(image).string(), image, config);
+  return load(spec, "file " + fs::absolute(image).string(), *architecture, image, config);
 }
 
 }  // namespace rmaplab

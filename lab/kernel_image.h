@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "lab/architecture.h"
 #include "lab/progress.h"
 
 namespace rmaplab
@@ -15,7 +16,8 @@ namespace rmaplab
 struct Kernel {
   std::string spec;     // as the user gave it
   std::string release;  // from the image itself: "7.0.13+deb13-cloud-amd64"
-  std::string source;   // where it came from: Debian package and version, or a path
+  Architecture architecture;
+  std::string source;  // where it came from: Debian package and version, or a path
   std::filesystem::path image;
   std::filesystem::path config;  // "" when it came without one
   std::string image_sha256;
@@ -24,17 +26,21 @@ struct Kernel {
 
 struct KernelOptions {
   std::string mirror;  // of Debian's archive; "" takes the machine's own
+  std::string architecture = host_architecture();  // as find_architecture() takes it
   bool offline = false;
 };
 
-// SPEC is debian:VERSION, a bzImage or vmlinuz, or a kernel build tree. May fetch
-// packages (network, no root). Errc::usage for a spec that means nothing,
-// Errc::unsupported when it cannot be had here, Errc::parse for a bad image.
+// SPEC is debian:VERSION, an image, or a kernel build tree. May fetch packages
+// (network, no root). Errc::usage for a spec that means nothing and for an image of
+// another architecture than asked for, Errc::unsupported when it cannot be had here,
+// Errc::parse for a bad image.
 Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options,
                            const Notify& notify);
 
+// Pure. Whether these are the bytes of an arm64 Image (Documentation/arch/arm64/booting.rst).
+bool is_arm64_image(std::string_view bytes);
 // Pure. The release in the bytes of an x86 bzImage (Documentation/arch/x86/boot.rst)
-// or "arm64" for an arm64 Image; Errc::parse says what is wrong: no kernel, cut off.
+// or of an arm64 Image; Errc::parse says what is wrong: no kernel, cut off.
 Result<std::string> check_image(const std::string& name, std::string_view bytes);
 
 // Lower-case hexadecimal SHA-256.

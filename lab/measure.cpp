@@ -2,7 +2,6 @@
 #include "lab/measure.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +22,6 @@ namespace rmaplab
 namespace
 {
 
-constexpr const char* kRunner = "rmaplab-runner";
-
 struct Job {
   std::size_t kernel = 0;  // index
   int boot = 0;            // 0, 1, ... of this kernel
@@ -35,13 +32,6 @@ struct Running {
   Job job;
   Vm vm;
 };
-
-std::string architecture()
-{
-  struct utsname names = {};
-  ::uname(&names);
-  return names.machine;
-}
 
 int host_cpus()
 {
@@ -167,13 +157,20 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
                                                const LabOptions& given, const CommandOf& command,
                                                const Notify& notify, const ShowProgress& show)
 {
-  const auto machine = machine_for(architecture());
+  const auto architecture = find_architecture(
+      kernels.empty() ? host_architecture() : std::string(kernels[0].architecture.name));
+  if (!architecture)
+    return architecture.error();
+  const auto machine = machine_for(architecture->name);
   if (!machine)
     return machine.error();
   const auto qemu = qemu_version(*machine);
   if (!qemu)
     return qemu.error();
-  const auto runner = program_files(program_directory() / kRunner, "init");
+  const auto build = guest_build(*architecture);
+  if (!build)
+    return build.error();
+  const auto runner = program_files(build->runner, "init", *build);
   if (!runner)
     return runner.error();
 

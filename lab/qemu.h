@@ -21,13 +21,16 @@ enum class Accelerator {
 
 struct Machine {
   std::string qemu;         // program
+  std::string package;      // Debian's, with it
   std::string cpu;          // model: fixed, since counts depend on it
   std::string arguments;    // further ones, blank-separated
   std::string console;      // kernel parameter
   std::string kernel_args;  // that make a boot repeatable and name panics
+  // The device whose line the results take; "": the machine's second serial line.
+  std::string channel;
 };
 
-// For this machine's architecture; Errc::unsupported where the lab has none yet.
+// `architecture` as find_architecture() takes it; Errc::unsupported where the lab has none yet.
 Result<Machine> machine_for(std::string_view architecture);
 
 struct BootSpec {
