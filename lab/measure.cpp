@@ -193,7 +193,7 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
   };
 
   Accelerator accelerator = exact ? Accelerator::icount : Accelerator::tcg;
-  if (!exact && !kernels.empty()) {
+  if (!exact && !kernels.empty() && architecture->name == host_architecture()) {
     auto image = image_of(options.first_replica);
     if (!image)
       return image.error();

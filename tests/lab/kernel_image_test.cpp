@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace rmaplab
 {
 namespace
@@ -94,13 +96,54 @@ TEST(KernelImage, EmptyReleaseIsRejected)
   EXPECT_EQ(complaint(bytes), "vmlinuz: has no release text in its header");
 }
 
+// The magic, and the text of /proc/version after the format that it is made with.
+std::string arm64_image()
+{
+  std::string bytes(512, '\0');
+  bytes.replace(56, 4, "ARMd");
+  bytes.replace(256, 17, "Linux version %s ");
+  bytes.replace(300, 47, "Linux version 7.0.13+deb13-cloud-arm64 (debian)");
+  return bytes;
+}
+
+// The same with an EFI header whose two sections end at 384 and, the greater, at 512.
+std::string arm64_image_with_efi_header()
+{
+  std::string bytes = arm64_image();
+  bytes[0x3c] = 64;
+  bytes.replace(64, 4, std::string_view("PE\0\0", 4));
+  bytes[64 + 6] = 2;    // sections
+  bytes[64 + 20] = 16;  // bytes of the optional header
+  const std::size_t table = 64 + 24 + 16;
+  bytes.replace(table + 16, 8, std::string_view("\x00\x01\0\0\x00\x01\0\0", 8));
+  bytes.replace(table + 40 + 16, 8, std::string_view("\x80\x00\0\0\x00\x01\0\0", 8));
+  return bytes;
+}
+
 TEST(KernelImage, Arm64ImageIsKnownByItsMagic)
 {
-  std::string bytes(128, '\0');
-  bytes.replace(56, 4, "ARMd");
-  const auto release = check_image("Image", bytes);
-  ASSERT_TRUE(release);
-  EXPECT_EQ(*release, "arm64");
+  EXPECT_TRUE(is_arm64_image(arm64_image()));
+  EXPECT_FALSE(is_arm64_image(bz_image()));
+  EXPECT_FALSE(is_arm64_image(""));
+}
+
+TEST(KernelImage, ReleaseOfAnArm64ImageIsThatOfItsVersionText)
+{
+  const auto release = check_image("Image", arm64_image());
+  ASSERT_TRUE(release) << to_string(release.error());
+  EXPECT_EQ(*release, "7.0.13+deb13-cloud-arm64");
+}
+
+TEST(KernelImage, Arm64ImageWithoutAVersionTextIsRejected)
+{
+  EXPECT_EQ(complaint(arm64_image().substr(0, 290)), "vmlinuz: has no release text in it");
+}
+
+TEST(KernelImage, Arm64ImageIsAsLongAsItsLastSection)
+{
+  EXPECT_TRUE(check_image("vmlinuz", arm64_image_with_efi_header()));
+  EXPECT_EQ(complaint(arm64_image_with_efi_header().substr(0, 511)),
+            "vmlinuz: is cut off: 511 bytes where its header says 512");
 }
 
 TEST(Sha256, OfAbcIsThatOfFips180)
@@ -121,6 +164,41 @@ TEST(FindKernel, SpecThatIsNothingIsAUsageErrorNamingIt)
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error().code, Errc::usage);
   EXPECT_NE(kernel.error().context.find("/no/such/image"), std::string::npos);
+}
+
+TEST(FindKernel, ArchitectureWithoutGuestsIsUnsupportedAndNamed)
+{
+  const auto kernel = find_kernel("debian:7.0", {.architecture = "vax", .offline = true}, {});
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error().code, Errc::unsupported);
+  EXPECT_NE(kernel.error().context.find("vax"), std::string::npos);
+}
+
+TEST(FindKernel, ImageOfAnotherArchitectureIsAUsageErrorThatNamesTheOption)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  const std::string image = folder->path() / "Image";
+  ASSERT_TRUE(write_file(image, arm64_image()));
+  const auto wrong = find_kernel(image, {.architecture = "amd64"}, {});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Errc::usage);
+  EXPECT_NE(wrong.error().context.find("--arch arm64"), std::string::npos);
+  const auto right = find_kernel(image, {.architecture = "arm64"}, {});
+  ASSERT_TRUE(right) << to_string(right.error());
+  EXPECT_EQ(right->architecture.name, "arm64");
+}
+
+TEST(FindKernel, BuildTreeOfOneArchitectureIsNoneOfAnother)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  ASSERT_TRUE(make_directories(folder->path() / "arch/arm64/boot"));
+  ASSERT_TRUE(write_file(folder->path() / "arch/arm64/boot/Image", arm64_image()));
+  EXPECT_TRUE(find_kernel(folder->path(), {.architecture = "arm64"}, {}));
+  const auto wrong = find_kernel(folder->path(), {.architecture = "amd64"}, {});
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().context.find("arch/x86/boot/bzImage"), std::string::npos);
 }
 
 TEST(FindKernel, DebianVersionThatIsNoneIsAUsageError)

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace rmaplab
 {
 namespace
@@ -86,6 +88,23 @@ TEST(Qemu, ConsoleIsTheFirstSerialLineAndResultsTheSecond)
             (Words{"file:/t/console", "file:/t/channel"}));
 }
 
+TEST(Qemu, ResultsTakeADeviceOfTheirOwnWhereTheMachineHasNoSecondLine)
+{
+  Machine machine = kMachine;
+  machine.channel = "pci-serial";
+  const Words words =
+      qemu_arguments(machine, {.console = "/t/console", .channel = "/t/a,b/channel"});
+  auto has = [&](const std::string& flag, const std::string& value) {
+    for (std::size_t i = 0; i + 1 < words.size(); ++i)
+      if (words[i] == flag && words[i + 1] == value)
+        return true;
+    return false;
+  };
+  EXPECT_EQ(std::count(words.begin(), words.end(), "-serial"), 1);
+  EXPECT_TRUE(has("-chardev", "file,id=results,path=/t/a,,b/channel"));
+  EXPECT_TRUE(has("-device", "pci-serial,chardev=results"));
+}
+
 TEST(Qemu, KernelInitramfsAndCommandLineAreHandedOver)
 {
   const BootSpec spec{.kernel = "/k", .initramfs = "/i", .extra_kernel_args = "quiet"};
@@ -125,6 +144,23 @@ TEST(MachineFor, X86PanicsOnAnOopsAndMergesNoSlabs)
     EXPECT_NE((" " + machine->kernel_args + " ").find(std::string(" ") + word + " "),
               std::string::npos)
         << word;
+}
+
+TEST(MachineFor, Arm64CountsInstructionsWithItsSystemCounter)
+{
+  const auto machine = machine_for("aarch64");
+  ASSERT_TRUE(machine);
+  EXPECT_EQ(machine->qemu, "qemu-system-aarch64");
+  EXPECT_NE(machine->cpu.find("cntfrq=1000000000"), std::string::npos);
+  EXPECT_FALSE(machine->channel.empty());
+}
+
+TEST(MachineFor, DebiansNameIsAsGoodAsTheMachines)
+{
+  const auto one = machine_for("arm64");
+  const auto other = machine_for("aarch64");
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->cpu, other->cpu);
 }
 
 TEST(MachineFor, UnknownArchitectureIsUnsupportedAndNamed)
