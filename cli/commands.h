@@ -28,6 +28,7 @@ enum ExitStatus : int {
 void add_ab(CLI::App& app, int& exit_status);
 void add_compare(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
+void add_forest(CLI::App& app, int& exit_status);
 void add_kernel(CLI::App& app, int& exit_status);
 void add_lab(CLI::App& app, int& exit_status);
 void add_list(CLI::App& app, int& exit_status);

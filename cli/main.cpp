@@ -25,6 +25,7 @@ int main(int argc, char** argv)
   add_ab(app, exit_status);
   add_compare(app, exit_status);
   add_doctor(app, exit_status);
+  add_forest(app, exit_status);
   add_kernel(app, exit_status);
   add_lab(app, exit_status);
   add_list(app, exit_status);

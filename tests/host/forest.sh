@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A parent, its child and its grandchild have chains of exactly one, two and three AVCs,
+# by rmaplab and by rmaplab-probe; wrong use and wrong files get one clear line.
+. "$(dirname "$0")/../lib.sh"
+probe=$(dirname "$RMAPLAB")/rmaplab-probe
+
+run "$RMAPLAB" forest
+expect_status 2; expect_one_line err; expect err 'forest: give PIDs'
+run "$RMAPLAB" forest seven
+expect_status 2; expect_one_line err; expect err '"seven" is no PID'
+echo '{}' >"$work/bad.json"
+run "$RMAPLAB" forest --diff "$work/bad.json" "$work/bad.json"
+expect_status 2; expect_one_line err; expect err 'bad.json: forest: expected "forest_version"'
+
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  mkdir "$work/bin" && cp "$RMAPLAB" "$probe" "$work/bin/" && chmod 755 "$work"
+  for program in "$work/bin/rmaplab" "$work/bin/rmaplab-probe"; do
+    run setpriv --reuid=65534 --clear-groups "$program" forest 1
+    expect_status 2; expect_one_line err; expect err 'takes CAP_BPF and CAP_PERFMON; run it as root'
+  done
+fi
+
+run "$RMAPLAB" forest $$
+[ "$status" = 0 ] || skip "$(cat "$work/err")"
+
+# Three shells of one family: each subshell is a fork whose heap has the parent's chain and one more.
+cat >"$work/family" <<'END'
+( ( kill -STOP $BASHPID; : ); : ); :
+END
+family="bash $work/family"
+run "$RMAPLAB" forest --cmd --after 0.5 --format json -o "$work/forest.json" -- $family
+expect_status 0
+[ ! -s "$work/out" ] || fail "output beside the file"
+chains=$(grep -E '"pid"|"chain"' "$work/forest.json" |
+  awk '/"pid"/ {process++} /"chain"/ {sub(/.*"chain":/, ""); seen[process, gsub(/A/, "")]++}
+       END {for (p = 1; p <= process; p++) for (l = 1; l < 9; l++)
+              if (seen[p, l]) printf "%d:%d ", p, l}')
+[ "$chains" = "1:1 2:2 3:3 " ] || fail "process:chain length are $chains, expected 1:1 2:2 3:3"
+run pgrep -f "$work/family"
+[ "$status" = 1 ] || fail "the command's processes are left: $(cat "$work/out")"
+
+run "$RMAPLAB" forest --diff "$work/forest.json" "$work/forest.json"
+expect_status 0; expect out '^same: processes 3, '; expect_not out '^  VMA.*\|'
+run "$RMAPLAB" forest --cmd --after 5 --range arena -- false
+expect_status 2; expect_one_line err; expect err 'false ended before its forest was read: exit status 1'
+run "$RMAPLAB" forest 4194304
+expect_status 2; expect_one_line err; expect err 'process 4194304: No such process'
+run "$RMAPLAB" forest --tree --format dot $$
+expect_status 0; expect out '^digraph forest'; expect out "label=\"$$ "
+
+# rmaplab-probe answers over a socket, line by line, until its other end is closed.
+run "$probe" forest $$
+expect_status 0; expect out '"anon_vmas": \['
+command -v perl >/dev/null || skip "no perl to make a socket pair; the rest passed"
+run perl -e '
+  use Socket; use IO::Handle; use Fcntl;
+  socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die;
+  $ours->autoflush(1);
+  if (my $pid = fork) {
+    close $theirs;
+    print $ours "forest $$ $pid\nforest 4194304\nnonsense\n";
+    print scalar <$ours> for 1 .. 3;
+    close $ours;
+    waitpid $pid, 0;
+    exit($? >> 8);
+  }
+  close $ours;
+  fcntl $theirs, F_SETFD, 0;
+  exec $ARGV[0], "serve", "--fd", fileno $theirs;' "$probe"
+expect_status 0
+expect out '^ok processes=2 vmas=[1-9][0-9]* .* arena_vmas=0 arena_avcs=0 arena_anon_vmas=0$'
+expect out '^error process 4194304: No such process$'
+expect out '^error unknown request "nonsense"$'
