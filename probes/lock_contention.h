@@ -133,7 +133,8 @@ class ContentionTrace
 
   Result<> start();
   // Call in a loop while the load runs in other processes: waits at most `timeout_ms`
-  // for a ring to fill to a thirty-second, then empties all. Some 0.3 us an event.
+  // for a ring to fill to a thirty-second, then empties all.
+  // What it costs: docs/probe-costs.md.
   Result<> pump(int timeout_ms);
   // Ends tracing and empties the rings.
   Result<> stop();

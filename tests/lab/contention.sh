@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Waits under one anon_vma root are seen and attributed; the control has next to none.
+. "$(dirname "$0")/../lib.sh"
+need_kernel debian:7.0
+tracer=$(dirname "$RMAPLAB")/rmaplab-contention
+trace() {  # ROOT; /init of a guest is the runner
+  run "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- "$tracer" --rows 1000 -- \
+    /init case contend_ww "procs=4;op=split;root=$1" --mode=smp
+  expect_status 0; expect out 'lost records: 0'; expect out 'unmatched: [01] begins, [01] ends'
+}
+trace shared
+for caller in 'anon_vma_clone < __split_vma' 'unlink_anon_vmas < ' 'vma_prepare < '; do
+  grep -B1 -E "^ +$caller" "$work/out" | grep -q 'write  anon_vma' || fail "no wait in $caller"
+done
+shared=$(grep -c 'write  anon_vma' "$work/out")
+trace private
+private=$(grep -c 'write  anon_vma' "$work/out")
+[ "$private" -lt "$shared" ] || fail "$private callers wait in the control, $shared under one root"
