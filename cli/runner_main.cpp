@@ -261,6 +261,9 @@ int guest_main()
     // counted with the first cases; in the exact lab waiting costs nothing.
     const struct timespec pause = {.tv_sec = 5, .tv_nsec = 0};
     ::nanosleep(&pause, nullptr);
+    // Debian's kernels begin with 3, at which PAPI gives up, as root too.
+    if (UniqueFd fd(::open("/proc/sys/kernel/perf_event_paranoid", O_WRONLY | O_CLOEXEC)); fd)
+      static_cast<void>(::write(fd.get(), "2", 1) < 0);
     status = run_command_line(args, out, true);
   }
   static_cast<void>(out.write("end", std::to_string(status)));

@@ -397,7 +397,7 @@ Result<PapiModule> PapiModule::load(const std::string& path, const std::vector<c
     return Error{.code = Errc::unsupported, .context = "PAPI: " + why};
   };
   if (std::error_code error; !std::filesystem::exists(path, error))
-    return refuse(fmt::format("no {} (built without PAPI)", path));
+    return refuse(fmt::format("built without PAPI: no {}", path));
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return refuse(::dlerror());

@@ -123,21 +123,21 @@ Result<std::vector<int>> allowed_cpus()
   }
 }
 
-std::string note_of(const CountedPlace& place, const std::string& refusal)
+std::string note_of(Reach reach, const std::vector<int>& cpus)
 {
-  switch (place.reach) {
+  switch (reach) {
     case Reach::cpus:
       return fmt::format(
           "everything that ran on CPU {} meanwhile: children with their exit, and whatever else "
           "was there; what getrusage tells is of this process and its reaped children only",
-          fmt::join(place.cpus, ", "));
+          fmt::join(cpus, ", "));
     case Reach::tasks:
       return "this thread and what it forked meanwhile, without the teardown of an address space "
              "at exit; each fork copied the events and cost up to twice as much";
     case Reach::none:
       break;
   }
-  return "this process and its reaped children, by getrusage only: " + refusal;
+  return "this process and its reaped children, by getrusage only";
 }
 
 }  // namespace
@@ -240,6 +240,7 @@ struct Counters::State {
   std::vector<std::unique_ptr<CounterRound>> hardware;  // one of them an operation
   std::vector<std::unique_ptr<CounterRound>> software;  // all of them in each
   std::vector<unsigned> operations;  // of each hardware round since the last read()
+  bool software_events = false;      // else getrusage has them all
   unsigned all_operations = 0;
   std::size_t current = 0;  // hardware round
 
@@ -315,6 +316,7 @@ void Counters::State::plan_software(const PerfFacts& facts)
     if (!added && !usage->add(row) && event_counts)
       refusals[row] = explain_refusal(added.error().sys_errno, facts);
   }
+  software_events = events && !events->rows().empty();
   for (auto* round : {&usage, &events})
     if (*round && !(*round)->rows().empty())
       software.push_back(std::move(*round));
@@ -322,11 +324,10 @@ void Counters::State::plan_software(const PerfFacts& facts)
 
 Capability Counters::State::capability(std::string probe, bool of_hardware) const
 {
-  Capability capability{.probe = std::move(probe)};
-  const auto all = all_counters();
   std::vector<std::string> absent;
   std::size_t present = 0;
-  Refusal first;
+  const Refusal* first = nullptr;
+  const auto all = all_counters();
   for (std::size_t row = 0; row < all.size(); ++row) {
     if (all[row].hardware != of_hardware)
       continue;
@@ -334,21 +335,31 @@ Capability Counters::State::capability(std::string probe, bool of_hardware) cons
       ++present;
       continue;
     }
-    if (absent.empty())
-      first = refusals[row];
-    absent.push_back(of_hardware ? fmt::format("{} ({})", all[row].name, to_string(all[row].scope))
-                                 : std::string(all[row].name));
+    if (!first)
+      first = &refusals[row];
+    // Both sides of an event stand beside each other.
+    const std::string side = fmt::format("{} ({})", all[row].name, to_string(Scope::user));
+    if (!absent.empty() && absent.back() == side)
+      absent.back() = all[row].name;
+    else
+      absent.push_back(of_hardware
+                           ? fmt::format("{} ({})", all[row].name, to_string(all[row].scope))
+                           : std::string(all[row].name));
   }
-  if (absent.empty()) {
-    capability.reason = scope_note;
-    return capability;
-  }
-  capability.state = present > 0 ? Capability::State::partly : Capability::State::not_here;
-  capability.reason = present > 0
-                          ? fmt::format("without {}: {}", fmt::join(absent, ", "), first.reason)
-                          : first.reason;
-  capability.remedy = first.remedy;
-  return capability;
+  const std::string papi_note = papi_absence.empty() ? "through PAPI" : papi_absence;
+  if (!first)
+    return {.probe = std::move(probe),
+            .state = Capability::State::works,
+            .reason = of_hardware ? fmt::format("{}; {}", scope_note, papi_note) : scope_note};
+  if (present == 0)
+    return {.probe = std::move(probe),
+            .state = Capability::State::not_here,
+            .reason = first->reason,
+            .remedy = first->remedy};
+  return {.probe = std::move(probe),
+          .state = Capability::State::partly,
+          .reason = fmt::format("without {}: {}", fmt::join(absent, ", "), first->reason),
+          .remedy = first->remedy};
 }
 
 Result<Counters> Counters::open(const CounterOptions& options)
@@ -367,7 +378,6 @@ Result<Counters> Counters::open(const CounterOptions& options)
     return Error{.code = Errc::os, .context = "open counters", .sys_errno = ENOMEM};
   state->place.reach = choice.reach;
   const Refusal refusal = explain_refusal(choice.error, facts);
-  state->scope_note = note_of(state->place, refusal.reason);
   state->refusals.assign(all_counters().size(), refusal);
 
   std::vector<const char*> must_count;
@@ -385,6 +395,9 @@ Result<Counters> Counters::open(const CounterOptions& options)
   for (std::size_t row = 0; row < state->refusals.size(); ++row)
     if (all_counters()[row].hardware && !state->papi_absence.empty())
       state->refusals[row].reason += "; " + state->papi_absence;
+  // Tasks may be within reach and yet no event of theirs: then a fork copies nothing.
+  const bool has_events = state->software_events || !state->hardware.empty();
+  state->scope_note = note_of(has_events ? choice.reach : Reach::none, state->place.cpus);
   close_perf_events_on_exec();
   return Counters(std::move(state));
 }

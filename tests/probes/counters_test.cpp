@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,6 +19,8 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+
+#include "base/files.h"
 
 namespace rmaplab
 {
@@ -240,12 +245,41 @@ TEST(Counters, MissingPapiModuleIsAReasonNotAnError)
   for (const CounterValue& value : count(*counters, [] {})) {
     EXPECT_NE(value.source, "PAPI");
     if (!value.value && value.scope != Scope::both) {
-      EXPECT_NE(value.reason.find("PAPI: no /nowhere/rmaplab-papi.so (built without PAPI)"),
+      EXPECT_NE(value.reason.find("PAPI: built without PAPI: no /nowhere/rmaplab-papi.so"),
                 std::string::npos)
           << value.reason;
     }
   }
 }
+
+#if defined(RMAPLAB_PAPI_MODULE)
+TEST(Counters, PapiCountsOrSaysWhyAndIsGoneFromTheAddressSpace)
+{
+#if defined(__SANITIZE_ADDRESS__)
+  const __lsan::ScopedDisabler papi_leaks_at_shutdown;
+#endif
+  std::string source;
+  std::string reason;
+  {
+    auto counters = Counters::open({.papi_module = RMAPLAB_PAPI_MODULE});
+    ASSERT_TRUE(counters) << to_string(counters.error());
+    const auto values = count(*counters, touch_pages);
+    const CounterValue& instructions = value_of(values, "instructions");
+    source = instructions.source;
+    reason = instructions.reason;
+    const auto maps = read_file("/proc/self/maps");
+    ASSERT_TRUE(maps);
+    EXPECT_EQ(maps->find("libpapi") != std::string::npos, source == "PAPI");
+  }
+  if (source.empty()) {
+    EXPECT_NE(reason.find("PAPI: "), std::string::npos) << reason;
+    EXPECT_EQ(reason.find("built without"), std::string::npos) << reason;
+  }
+  const auto maps = read_file("/proc/self/maps");
+  ASSERT_TRUE(maps);
+  EXPECT_EQ(maps->find("libpapi"), std::string::npos);
+}
+#endif
 
 TEST(Counters, DescriptorsAreClosedOnExec)
 {
