@@ -10,7 +10,6 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/process.h"
-#include "base/text.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
 #include "probes/forest_reader.h"
@@ -38,10 +37,10 @@ Result<std::vector<pid_t>> parse_pids(const std::vector<std::string>& words)
 {
   std::vector<pid_t> pids;
   for (const auto& word : words) {
-    const auto pid = parse_u64(word);
-    if (!pid || *pid == 0 || *pid > static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max()))
-      return Error{.code = Errc::usage, .context = fmt::format("\"{}\" is no PID", word)};
-    pids.push_back(static_cast<pid_t>(*pid));
+    const auto pid = parse_pid(word);
+    if (!pid)
+      return pid.error();
+    pids.push_back(*pid);
   }
   if (pids.empty())
     return Error{.code = Errc::usage,

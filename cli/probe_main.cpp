@@ -19,6 +19,7 @@
 
 #include "base/text.h"
 #include "probes/forest_reader.h"
+#include "probes/process_tree.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -35,10 +36,10 @@ Result<std::vector<pid_t>> parse_pids(const Words& words)
 {
   std::vector<pid_t> pids;
   for (const auto word : words) {
-    const auto pid = parse_u64(word);
-    if (!pid || *pid == 0 || *pid > std::numeric_limits<pid_t>::max())
-      return Error{.code = Errc::usage, .context = fmt::format("\"{}\" is no PID", word)};
-    pids.push_back(static_cast<pid_t>(*pid));
+    const auto pid = parse_pid(word);
+    if (!pid)
+      return pid.error();
+    pids.push_back(*pid);
   }
   if (pids.empty())
     return Error{.code = Errc::usage, .context = "no PID given"};

@@ -142,7 +142,7 @@ ForestVma vma_of(const Json& json, const std::string& where, std::size_t anon_vm
                 .perms = text(json, where, "perms"),
                 .pgoff = address(json, where, "pgoff"),
                 .anon_vma = optional_id(json, where, "anon_vma", anon_vmas),
-                .truncated = json.contains("truncated")};
+                .truncated = json.contains("truncated") && json["truncated"] == true};
   const std::string mapping = text(json, where, "mapping");
   const auto* known = std::find(std::begin(kMappings), std::end(kMappings), mapping);
   if (known == std::end(kMappings))

@@ -66,14 +66,11 @@ int keep_last_line(enum libbpf_print_level level, const char* format, va_list ar
 
 Refusal refusal_now(int error)
 {
-  const auto lockdown = read_file("/sys/kernel/security/lockdown");
-  return explain_refusal(
-      {.error = error,
-       .btf = ::access(kBtf, F_OK) == 0,
-       .may_load = has_capability(CAP_SYS_ADMIN) ||
-                   (has_capability(CAP_BPF) && has_capability(CAP_PERFMON)),
-       .locked_down = lockdown && lockdown->find("[confidentiality]") != std::string::npos,
-       .libbpf_says = libbpf_line()});
+  return explain_refusal({.error = error,
+                          .btf = ::access(kBtf, F_OK) == 0,
+                          .may_load = has_capability(CAP_SYS_ADMIN) ||
+                                      (has_capability(CAP_BPF) && has_capability(CAP_PERFMON)),
+                          .libbpf_says = libbpf_line()});
 }
 
 Error to_error(const Refusal& refusal)
@@ -130,11 +127,13 @@ Refusal explain_refusal(const BpfSurroundings& around)
     return {"this kernel has no bpf()", "a kernel with CONFIG_BPF_SYSCALL"};
   if ((around.error == EPERM || around.error == EACCES) && !around.may_load)
     return {"loading a BPF tracing program takes CAP_BPF and CAP_PERFMON", "run it as root"};
-  if (around.locked_down)
+  // Of the helpers the program calls, lockdown takes this one away (kernel/bpf/helpers.c,
+  // LOCKDOWN_BPF_READ_KERNEL); /sys/kernel/security is not mounted everywhere.
+  if (around.libbpf_says.find("bpf_probe_read") != std::string::npos)
     return {"the kernel is locked down (confidentiality): BPF may not read its memory",
             "boot without lockdown=confidentiality"};
   if (around.error == EPERM)  // EACCES is the verifier's
-    return {"the kernel refuses BPF although we have the capabilities" + said,
+    return {"the kernel refuses BPF although we have the capabilities",
             "outside a container or user namespace it may work"};
   if (!around.btf)
     return {"this kernel does not describe its structures: no /sys/kernel/btf/vmlinux",

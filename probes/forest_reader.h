@@ -28,9 +28,8 @@ namespace rmaplab
 struct BpfSurroundings {
   int error = 0;  // errno of the refusal
   bool btf = false;
-  bool may_load = false;     // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN
-  bool locked_down = false;  // with confidentiality; "integrity" allows BPF to read
-  std::string libbpf_says;   // its last line
+  bool may_load = false;    // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN
+  std::string libbpf_says;  // its last line
 };
 struct Refusal {
   std::string reason;

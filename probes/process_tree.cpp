@@ -6,12 +6,21 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 
 #include "base/files.h"
 #include "base/text.h"
 
 namespace rmaplab
 {
+
+Result<pid_t> parse_pid(std::string_view text)
+{
+  const auto pid = parse_u64(text);
+  if (!pid || *pid == 0 || *pid > std::numeric_limits<pid_t>::max())
+    return Error{.code = Errc::usage, .context = fmt::format("\"{}\" is no PID", text)};
+  return static_cast<pid_t>(*pid);
+}
 
 Result<ProcessStat> parse_process_stat(std::string_view text)
 {

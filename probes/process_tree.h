@@ -24,6 +24,8 @@ struct ProcessStat {
   bool operator==(const ProcessStat&) const = default;
 };
 
+// Pure. Errc::usage for what cannot be one.
+Result<pid_t> parse_pid(std::string_view text);
 // Pure. Errc::parse when a field is not there; comm may hold blanks and brackets.
 Result<ProcessStat> parse_process_stat(std::string_view text);
 // Errc::os with ESRCH when there is no such process. `proc_root` is "/proc" outside tests.

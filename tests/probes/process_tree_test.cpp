@@ -15,6 +15,18 @@ namespace
 constexpr std::string_view kStat =
     "42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 6000 700 184467\n";
 
+TEST(ProcessId, IsAPositiveNumberThatFits)
+{
+  const auto pid = parse_pid("4194304");
+  ASSERT_TRUE(pid);
+  EXPECT_EQ(*pid, 4194304);
+  for (const char* text : {"", "0", "-1", "seven", "1 2", "2147483648"}) {
+    const auto bad = parse_pid(text);
+    ASSERT_FALSE(bad) << text;
+    EXPECT_EQ(bad.error().code, Errc::usage);
+  }
+}
+
 TEST(ProcessStat, NameMayHoldBlanksAndBrackets)
 {
   const auto stat = parse_process_stat(kStat);
