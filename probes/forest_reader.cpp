@@ -88,7 +88,9 @@ Loaded load()
 {
   ::libbpf_set_print(keep_last_line);
   libbpf_line().clear();
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rmaplab_forest");
+  struct bpf_object_open_opts options = {};
+  options.sz = sizeof options;
+  options.object_name = "rmaplab_forest";
   const auto size = static_cast<std::size_t>(rmaplab_forest_bpf_end - rmaplab_forest_bpf_begin);
   struct bpf_object* object = ::bpf_object__open_mem(rmaplab_forest_bpf_begin, size, &options);
   if (!object)
@@ -169,8 +171,10 @@ Result<std::string> ForestReader::records_of(pid_t pid) const
   // for ever (kernel/bpf/task_iter.c, task_vma_seq_get_next(); seen on 6.18).
   union bpf_iter_link_info process = {};
   process.task.pid = static_cast<__u32>(pid);
-  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &process,
-              .link_info_len = sizeof process);
+  struct bpf_iter_attach_opts options = {};
+  options.sz = sizeof options;
+  options.link_info = &process;
+  options.link_info_len = sizeof process;
   const std::unique_ptr<struct bpf_link, DestroyLink> link(
       ::bpf_program__attach_iter(program_, &options));
   if (!link) {

@@ -156,6 +156,7 @@ class TreeText
   std::string siblings(const std::vector<AnonVmaId>& ids, std::size_t indent) const
   {
     std::vector<std::string> shapes;
+    shapes.reserve(ids.size());
     for (const AnonVmaId id : ids)
       shapes.push_back(shape(id));
     std::string text;
@@ -183,6 +184,7 @@ std::string process_text(const Forest& forest, const ForestProcess& process)
   std::string text = fmt::format("process {} ({}): {} VMAs, {} in the forest\n", process.pid,
                                  process.comm, process.vmas.size(), vmas.size());
   std::vector<std::string> alike;  // but for address and numbers
+  alike.reserve(vmas.size());
   for (const ForestVma* vma : vmas)
     alike.push_back(fmt::format("{} {} {} {}", vma->end - vma->start, vma->perms,
                                 mapping_text(vma->mapping), chain_roles(forest, *vma)));
