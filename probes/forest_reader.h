@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Reads the anon_vma forest of live processes with a BPF iterator over their VMAs
-// (probes/forest.bpf.c). Root, or CAP_BPF and CAP_PERFMON; the
-// iterator sees every process of our pid namespace. The kernel needs BTF.
+// (probes/forest.bpf.c). Root, or CAP_BPF and CAP_PERFMON; the kernel needs BTF. The
+// iterator sees every process of our pid namespace.
 //
-// Cost: loading some 10 ms, once; reading takes each process's mmap_lock for reading and
+// Cost: loading 40 to 100 ms, once; reading takes each process's mmap_lock for reading and
 // allocates in the kernel, so never in a timed pass or one that counts objects.
 // Links libbpf, so it is a library of its own (CMake target rmap_forest_reader).
 #pragma once
