@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <map>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "cli/commands.h"
+#include "reports/report.h"
 #include "results/wire.h"
 
 namespace rmaplab
@@ -75,26 +75,6 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
   return host;
 }
 
-void summarise(const Run& run, std::ostream& out)
-{
-  int values = 0;
-  std::map<std::string, int> skips;
-  std::vector<std::string> failures;
-  for (const Sample& sample : run.samples) {
-    values += sample.value.has_value();
-    if (sample.status == SampleStatus::skip)
-      ++skips[sample.metric + ": " + sample.reason];
-    if (sample.status == SampleStatus::fail)
-      failures.push_back(
-          fmt::format("{} {}: {}", sample.workload, sample.arguments, sample.reason));
-  }
-  out << fmt::format("{} values on {}\n", values, manifest_value(run.manifest, "kernel.release"));
-  for (const auto& [reason, count] : skips)
-    out << fmt::format("not measured ({} rows): {}\n", count, reason);
-  for (const auto& failure : failures)
-    out << "FAILED " << failure << '\n';
-}
-
 int run_run(const RunOptions& opt, std::ostream& out)
 {
   if (auto checked = check_plan(opt.plan); !checked)
@@ -151,7 +131,7 @@ int run_run(const RunOptions& opt, std::ostream& out)
   auto folder = writer->finish();
   if (!folder)
     return complain(folder.error());
-  summarise(run, out);
+  out << run_report(run);
   out << "stored in " << folder->string() << '\n';
   bool any = false;
   for (const Sample& sample : run.samples)

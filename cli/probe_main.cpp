@@ -4,9 +4,17 @@
 //
 //   rmaplab-probe forest PID...   the anon_vma forest of the processes, as JSON
 //   rmaplab-probe serve --fd N    answers each line read from the socket N with one line:
-//     forest PID...  ->  ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
-//                        address range alone), or  error TEXT
+//     forest PID...     ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
+//                       address range alone)
+//     contention-open   loads what tracing takes
+//     contention-start  traces lock waits of the whole machine until
+//     contention-stop   ok NAME=VALUE... rows=N, then N lines KIND,CLASS,CALLER,...
+//                       (contention_csv() of probe_contention.h, without its header)
+//     curve-start PID   counts the VMAs of the process and its descendants until
+//     curve-stop        ok peak=VMAS samples=N rows=N, then N lines NS VMAS
+//   or with "error TEXT"
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -18,8 +26,13 @@
 #include <vector>
 
 #include "base/text.h"
+#include "base/ticks.h"
+#include "cli/probe_contention.h"
 #include "probes/forest_reader.h"
+#include "probes/lock_contention.h"
 #include "probes/process_tree.h"
+#include "probes/vma_count.h"
+#include "probes/vma_curve.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -74,15 +87,48 @@ class Server
   std::string answer(std::string_view line)
   {
     Words words = split_blanks(line);
-    Result<std::string> answered =
-        Error{.code = Errc::usage, .context = fmt::format("unknown request \"{}\"", line)};
-    if (!words.empty() && words[0] == "forest")
-      answered = forest({words.begin() + 1, words.end()});
+    const auto answered = words.empty() ? unknown(line) : dispatch(line, words);
     return answered ? "ok" + *answered : "error " + to_string(answered.error());
+  }
+  // Work of what has been started; how long until the next, in ms (-1: none).
+  int work()
+  {
+    if (tracing_)
+      if (auto pumped = (*contention_)->pump(0); !pumped)
+        tracing_error_ = pumped.error();
+    if (curve_) {
+      sample();
+      return 1;
+    }
+    return tracing_ ? 5 : -1;
   }
 
  private:
-  Result<std::string> forest(const Words& words)
+  using Answer = Result<std::string>;
+
+  static Answer unknown(std::string_view line)
+  {
+    return Error{.code = Errc::usage, .context = fmt::format("unknown request \"{}\"", line)};
+  }
+  Answer dispatch(std::string_view line, const Words& words)
+  {
+    const Words rest(words.begin() + 1, words.end());
+    if (words[0] == "forest")
+      return forest(rest);
+    if (words[0] == "contention-open")
+      return contention_open();
+    if (words[0] == "contention-start")
+      return contention_start();
+    if (words[0] == "contention-stop")
+      return contention_stop();
+    if (words[0] == "curve-start")
+      return curve_start(rest);
+    if (words[0] == "curve-stop")
+      return curve_stop();
+    return unknown(line);
+  }
+
+  Answer forest(const Words& words)
   {
     const auto pids = parse_pids(words);
     if (!pids)
@@ -103,7 +149,88 @@ class Server
                               arena.avcs, arena.anon_vmas);
   }
 
+  Answer contention_open()
+  {
+    tracing_ = false;
+    contention_.emplace(ContentionTrace::open());  // a new one: the last one's waits are its own
+    return *contention_ ? Answer("") : Answer(contention_->error());
+  }
+  Answer contention_start()
+  {
+    if (!contention_ || !*contention_)
+      return Error{.code = Errc::usage, .context = "contention-start before contention-open"};
+    tracing_error_.reset();
+    if (auto started = (*contention_)->start(); !started)
+      return started.error();
+    tracing_ = true;
+    return std::string();
+  }
+  Answer contention_stop()
+  {
+    if (!std::exchange(tracing_, false))
+      return Error{.code = Errc::usage, .context = "contention-stop before contention-start"};
+    if (tracing_error_)
+      return *tracing_error_;
+    if (auto stopped = (*contention_)->stop(); !stopped)
+      return stopped.error();
+    const ContentionReport report = (*contention_)->report();
+    contention_.reset();
+    std::string rows = contention_csv(report);
+    rows.erase(0, rows.find('\n') + 1);
+    if (!rows.empty())
+      rows.pop_back();
+    const PairCounts& counts = report.counts;
+    return fmt::format(
+        " begins={} ends={} continued={} unmatched_begins={} unmatched_ends={} lost={} "
+        "seconds={:.6f} rows={}{}{}",
+        counts.begins, counts.ends, counts.continued, counts.unmatched_begins,
+        counts.unmatched_ends, report.lost, report.seconds, report.rows.size(),
+        rows.empty() ? "" : "\n", rows);
+  }
+
+  struct Curve {
+    pid_t root = 0;
+    std::uint64_t began_ns = 0;
+    VmaCurve counts = VmaCurve(64);
+    std::optional<Error> error;
+  };
+  Answer curve_start(const Words& words)
+  {
+    const auto pids = parse_pids(words);
+    if (!pids)
+      return pids.error();
+    curve_.emplace(Curve{.root = pids->front(), .began_ns = monotonic_ns()});
+    sample();
+    return curve_->error ? Answer(*curve_->error) : Answer("");
+  }
+  void sample()
+  {
+    const auto tree = read_tree_vmas("/proc", curve_->root, {});
+    if (tree)
+      curve_->counts.add({.at = monotonic_ns() - curve_->began_ns, .count = tree->vmas.all});
+    else
+      curve_->error = tree.error();
+  }
+  Answer curve_stop()
+  {
+    if (!curve_)
+      return Error{.code = Errc::usage, .context = "curve-stop before curve-start"};
+    sample();
+    const Curve curve = *std::exchange(curve_, std::nullopt);
+    if (curve.error)
+      return *curve.error;
+    std::string text = fmt::format(" peak={} samples={} rows={}", curve.counts.peak().count,
+                                   curve.counts.samples(), curve.counts.points().size());
+    for (const CurvePoint& point : curve.counts.points())
+      text += fmt::format("\n{} {}", point.at, point.count);
+    return text;
+  }
+
   std::optional<Result<ForestReader>> reader_;
+  std::optional<Result<ContentionTrace>> contention_;
+  bool tracing_ = false;
+  std::optional<Error> tracing_error_;
+  std::optional<Curve> curve_;
 };
 
 Result<> send_line(int fd, std::string text)
@@ -125,6 +252,10 @@ Result<> serve(int fd)
   Server server;
   std::string received;
   for (;;) {
+    struct pollfd request = {.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&request, 1, server.work());
+    if (ready == 0 || (ready < 0 && errno == EINTR))
+      continue;
     char buffer[4096];
     const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
     if (got == 0)

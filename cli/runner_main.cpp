@@ -186,6 +186,7 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   one->add_option("arguments", opt.arguments);
   one->add_option("--pass", opt.pass, "what is armed, see `rmaplab list --passes`")
       ->capture_default_str();
+  one->add_option("--probe-fd", opt.plan.probe_fd, "socket to the server of rmaplab-probe");
   one->add_option("--record-fd", opt.record_fd, "where records go")->capture_default_str();
   one->callback([&] { status = run_case_command(opt); });
 

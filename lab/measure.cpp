@@ -170,9 +170,18 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
   const auto build = guest_build(*architecture);
   if (!build)
     return build.error();
-  const auto runner = program_files(build->runner, "init", *build);
+  auto runner = program_files(build->runner, "init", *build);
   if (!runner)
     return runner.error();
+  // Where they were built: what looks on from outside, and PAPI for a guest with a PMU.
+  const char* const helper_name = build->sysroot.empty() ? "rmaplab-probe" : "rmaplab-papi.so";
+  const auto helper = build->runner.parent_path() / helper_name;
+  if (std::filesystem::exists(helper)) {
+    const auto files = program_files(helper, helper_name, *build);
+    if (!files)
+      return files.error();
+    runner->insert(runner->end(), files->begin(), files->end());
+  }
 
   LabOptions options = given;
   const bool exact = options.mode == "exact";

@@ -21,4 +21,7 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
 // Every row with both sides' median, range, change and verdict; one header line.
 std::string csv_report(const Comparison& comparison);
 
+// One run alone: what was measured, case by case, and what was not and why.
+std::string run_report(const Run& run);
+
 }  // namespace rmaplab

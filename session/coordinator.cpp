@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <set>
 
+#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/process.h"
 #include "base/ticks.h"
@@ -27,6 +29,7 @@ namespace
 {
 
 constexpr int kRecordFd = 3;
+constexpr int kProbeFd = 4;
 
 std::string_view first_metric(const Plan& plan, Pass pass)
 {
@@ -37,6 +40,12 @@ std::string_view first_metric(const Plan& plan, Pass pass)
       return "vmas";
     case Pass::objects:
       return "alloc_vm_area_struct";
+    case Pass::faults:
+      return "page_faults_arena";
+    case Pass::counters:
+      return "task_clock";
+    case Pass::contention:
+      return "anon_vma_waits";
   }
   return plan.mode == Mode::exact ? "instructions" : "wall_time";
 }
@@ -95,7 +104,54 @@ Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
   return outcome;
 }
 
-Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const std::string& runner)
+// rmaplab-probe's server, started when the first case needs it.
+class ProbeServer
+{
+ public:
+  // Our end of its socket, for the case; -1 where it cannot be had.
+  int fd()
+  {
+    if (!tried_)
+      start();
+    return ours_ ? ours_.get() : -1;
+  }
+  // After a case that died in the middle of a question.
+  void restart()
+  {
+    server_.reset();
+    ours_.reset();
+    tried_ = false;
+  }
+
+ private:
+  void start()
+  {
+    tried_ = true;
+    const std::string program = program_directory() / "rmaplab-probe";
+    int ends[2];
+    if (!find_program(program) || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+      return;
+    ours_.reset(ends[0]);
+    const UniqueFd theirs(ends[1]);
+    auto server = Child::spawn({.argv = {program, "serve", "--fd", std::to_string(kRecordFd)},
+                                .pass_fds = {{theirs.get(), kRecordFd}}});
+    if (server)
+      server_.emplace(*std::move(server));
+    else
+      ours_.reset();
+  }
+  bool tried_ = false;
+  UniqueFd ours_;
+  std::optional<Child> server_;
+};
+
+bool asks_server(Pass pass)
+{
+  return pass == Pass::objects || pass == Pass::faults || pass == Pass::contention;
+}
+
+Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const std::string& runner,
+                            ProbeServer& server)
 {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0)
@@ -106,6 +162,10 @@ Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const 
   options.argv = case_arguments(plan, planned);
   options.argv.insert(options.argv.begin(), runner);
   options.pass_fds = {{write_end.get(), kRecordFd}};
+  if (const int fd = asks_server(planned.pass) ? server.fd() : -1; fd >= 0) {
+    options.pass_fds.emplace_back(fd, kProbeFd);
+    options.argv.push_back("--probe-fd=" + std::to_string(kProbeFd));
+  }
   options.own_group = true;
   const ReplicaLayout layout = layout_of_replica(plan.replica);
   options.in_child = [layout] {
@@ -179,6 +239,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
   if (auto mapped = map_faulted_islands(*ballast, ballast_vmas); !mapped)
     return mapped.error();
   bool all_good = true;
+  ProbeServer server;
   std::set<std::string> facts;  // that cases found and that have been passed on
   std::size_t done = 0;
   for (const PlannedCase& planned : *cases) {
@@ -188,7 +249,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     if (auto written = out.write("progress", fmt::format("{} {} {}", done, cases->size(), label));
         !written)
       return written.error();
-    auto outcome = run_one(plan, planned, runner);
+    auto outcome = run_one(plan, planned, runner, server);
     if (!outcome)
       return outcome.error();
     for (const Record& record : outcome->records) {
@@ -200,6 +261,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     }
     if (!outcome->failure.empty()) {
       all_good = false;
+      server.restart();
       const std::string row = sample_row(
           failed_row(plan, planned, std::string(planned.workload->name) + " " + outcome->failure));
       if (auto written = out.write("sample", row); !written)

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The objects pass: what one operation allocates and frees, by kernel function, and
 // what is alive when its state is held still.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <optional>
 
+#include "base/text.h"
 #include "probes/object_events.h"
 #include "probes/slab.h"
+#include "session/probe_client.h"
 #include "session/probes.h"
 
 namespace rmaplab
@@ -13,18 +19,37 @@ namespace rmaplab
 namespace
 {
 
+constexpr std::string_view kEventMetrics[] = {
+    "alloc_vm_area_struct", "alloc_anon_vma", "alloc_anon_vma_chain",
+    "free_vm_area_struct",  "free_anon_vma",  "free_anon_vma_chain",
+    "live_vm_area_struct",  "live_anon_vma",  "live_anon_vma_chain"};
+
+constexpr std::string_view kForestMetrics[] = {"forest_avcs",
+                                               "forest_anon_vmas",
+                                               "forest_roots",
+                                               "forest_longest_chain",
+                                               "forest_tree_depth",
+                                               "forest_widest_fan_out",
+                                               "forest_reuse_candidates",
+                                               "forest_avcs_per_vma"};
+
 class ObjectsProbe : public PassProbe
 {
  public:
-  explicit ObjectsProbe(bool full) : buffer_kib_(full ? 64 << 10 : 8 << 10) {}
+  explicit ObjectsProbe(const Plan& plan)
+      : buffer_kib_(plan.preset == "full" ? 64 << 10 : 8 << 10), client_(plan.probe_fd)
+  {
+  }
   std::vector<std::string_view> metrics() const override
   {
-    return {"alloc_vm_area_struct", "alloc_anon_vma", "alloc_anon_vma_chain",
-            "free_vm_area_struct",  "free_anon_vma",  "free_anon_vma_chain",
-            "live_vm_area_struct",  "live_anon_vma",  "live_anon_vma_chain"};
+    std::vector<std::string_view> all(std::begin(kEventMetrics), std::end(kEventMetrics));
+    all.insert(all.end(), std::begin(kForestMetrics), std::end(kForestMetrics));
+    return all;
   }
   Result<> arm() override
   {
+    const pid_t self[] = {::getpid()};
+    before_ = forest_of(self);
     auto events = ObjectEvents::arm(buffer_kib_);
     if (!events)
       return events.error();
@@ -34,10 +59,12 @@ class ObjectsProbe : public PassProbe
   void begin() override { events_->begin(); }
   void end() override { events_->end(); }
   bool observes() const override { return true; }
-  void observe(std::span<const pid_t>) override
+  void observe(std::span<const pid_t> processes) override
   {
-    if (!std::exchange(observed_, true))
-      events_->observe();
+    if (std::exchange(observed_, true))
+      return;
+    events_->observe();
+    after_ = forest_of(processes);
   }
   // The first operation may fault in what later ones find there.
   Repeats repeats(Repeats) const override { return {.warm_up = 1, .kept = 1}; }
@@ -45,17 +72,56 @@ class ObjectsProbe : public PassProbe
   {
     const auto trace = events_->read();
     if (!trace) {
-      for (const auto metric : metrics())
+      report_forest(rows);
+      for (const auto metric : std::span(kEventMetrics))
         rows.no_value(metric, 0, SampleStatus::skip, to_string(trace.error()));
       return;
     }
     for (const auto& cache : kRmapCaches)
       report_cache(rows, *trace, cache);
+    report_forest(rows);
     if (!trace->clone_gfp.empty())
       rows.fact("kernel.anon_vma_clone_gfp", trace->clone_gfp);
   }
 
  private:
+  Result<ProbeAnswer> forest_of(std::span<const pid_t> processes)
+  {
+    std::string question = "forest";
+    for (const pid_t pid : processes)
+      question += fmt::format(" {}", pid);
+    return client_.ask(question);
+  }
+  void report_forest(const Rows& rows)
+  {
+    const auto skip_all = [&](const std::string& reason) {
+      for (const auto metric : kForestMetrics)
+        rows.no_value(metric, 0, SampleStatus::skip, reason);
+    };
+    if (!before_ || !after_)
+      return skip_all(to_string(!before_ ? before_.error() : after_.error()));
+    if (after_->fields["truncated_chains"] != "0")
+      return skip_all("a chain is longer than the reader takes");
+    auto number = [](ProbeAnswer& answer, const std::string& name) {
+      return parse_double(answer.fields[name]);
+    };
+    for (const auto metric : kForestMetrics) {
+      constexpr std::string_view kPrefix = "forest_";
+      const std::string name(metric.substr(kPrefix.size()));
+      if (name == "avcs_per_vma")
+        rows.value(metric, 0,
+                   *number(*after_, "avcs") /
+                       std::max(1.0, number(*after_, "vmas_with_anon_vma").value_or(0)));
+      else if (const auto value = number(*after_, name))
+        rows.value(metric, 0, *value);
+      else
+        rows.no_value(metric, 0, SampleStatus::skip, "this kernel's anon_vma has no such field");
+    }
+    // What the object events must come to: tests/lab/objects.sh
+    for (const std::string name : {"avcs", "anon_vmas"})
+      if (const auto base = number(*before_, name))
+        rows.value("forest_" + name, 0, *base, "before the workload");
+  }
   static void report_cache(const Rows& rows, const ObjectTrace& trace, const std::string& cache)
   {
     const std::string rcu =
@@ -86,6 +152,10 @@ class ObjectsProbe : public PassProbe
   }
 
   std::size_t buffer_kib_;
+  ProbeClient client_;
+  Result<ProbeAnswer> before_ = Error{.code = Errc::unsupported, .context = "not read"};
+  Result<ProbeAnswer> after_ =
+      Error{.code = Errc::unsupported, .context = "this workload holds no state still"};
   std::optional<ObjectEvents> events_;
   bool observed_ = false;
 };
@@ -94,7 +164,7 @@ class ObjectsProbe : public PassProbe
 
 std::unique_ptr<PassProbe> make_objects_probe(const Plan& plan)
 {
-  return std::make_unique<ObjectsProbe>(plan.preset == "full");
+  return std::make_unique<ObjectsProbe>(plan);
 }
 
 }  // namespace rmaplab

@@ -15,6 +15,12 @@ std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& plann
       return make_state_probe();
     case Pass::objects:
       return make_objects_probe(plan);
+    case Pass::faults:
+      return make_faults_probe(plan);
+    case Pass::counters:
+      return make_counters_probe(planned);
+    case Pass::contention:
+      return make_contention_probe(plan);
   }
   return nullptr;
 }

@@ -16,7 +16,8 @@ namespace
 {
 
 // In the order in which they run.
-constexpr Pass kAllPasses[] = {Pass::bare, Pass::state, Pass::objects};
+constexpr Pass kAllPasses[] = {Pass::bare,   Pass::state,    Pass::objects,
+                               Pass::faults, Pass::counters, Pass::contention};
 
 Result<std::vector<Pass>> passes_of(const Plan& plan)
 {
@@ -56,6 +57,12 @@ std::string_view to_string(Pass pass)
       return "state";
     case Pass::objects:
       return "objects";
+    case Pass::faults:
+      return "faults";
+    case Pass::counters:
+      return "counters";
+    case Pass::contention:
+      return "contention";
   }
   return "?";
 }
@@ -84,9 +91,17 @@ Result<Pass> parse_pass(std::string_view text)
 
 std::vector<Pass> default_passes(const Plan& plan)
 {
-  if (plan.mode == Mode::exact && plan.preset == "quick" && plan.replica > 1)
-    return {Pass::bare};
-  return {Pass::bare, Pass::state, Pass::objects};
+  switch (plan.mode) {
+    case Mode::exact:
+      if (plan.preset == "quick" && plan.replica > 1)
+        return {Pass::bare};
+      return {Pass::bare, Pass::state, Pass::objects};
+    case Mode::smp:
+      return {Pass::bare, Pass::state, Pass::contention};
+    case Mode::host:
+      break;
+  }
+  return {std::begin(kAllPasses), std::end(kAllPasses)};
 }
 
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
@@ -106,6 +121,14 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
       matched = matched || asked;
       if (!asked && name != "null")
         continue;
+      // On one CPU nobody contends, and what is left are long operations of many processes.
+      if (workload->contends && plan.mode == Mode::exact && plan.preset == "quick" &&
+          plan.filter == "*")
+        continue;
+      // Object events are of one process tree at a time; its thousands of calls say no more.
+      if ((pass == Pass::contention && !workload->contends) ||
+          (pass == Pass::objects && workload->contends))
+        continue;
       for (const Values& values : plan.preset == "quick" ? workload->quick : workload->full)
         cases.push_back({.workload = workload, .values = values, .pass = pass});
     }
@@ -119,6 +142,8 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
 Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& values)
 {
   const bool full = plan.preset == "full";
+  if (workload.contends)  // an operation is thousands of calls already
+    return {.repetitions = plan.mode == Mode::exact && !full ? 1 : 5, .warm_up = 1, .kept = 1};
   // Pages that one repetition may touch or copy, roughly.
   auto operations = [&](std::int64_t pages, std::int64_t least, std::int64_t most) {
     return static_cast<int>(std::clamp(pages / workload.weight(values), least, most));

@@ -20,9 +20,12 @@ enum class Mode {
 
 // A pass is one run of a case with certain probes armed.
 enum class Pass {
-  bare,     // nothing but the clock
-  state,    // VMA counts and slab use, of one operation that is held still
-  objects,  // object events of one operation, by kernel function
+  bare,        // nothing but the clock
+  state,       // VMA counts and slab use, of one operation that is held still
+  objects,     // object events of one operation, by kernel function; the forest it leaves
+  faults,      // page faults with their addresses, VMAs over time
+  counters,    // hardware and software counters
+  contention,  // lock waits of the whole machine, for workloads that contend
 };
 
 std::string_view to_string(Mode mode);
@@ -44,6 +47,7 @@ struct Plan {
   // 0: none. From 1: the same number gives the same start on every kernel: it sets
   // the place of stack and arena, and the phase of the timer.
   int replica = 0;
+  int probe_fd = -1;         // socket to rmaplab-probe's server; -1: there is none
   int case_timeout_s = 300;  // of the kernel under test: virtual seconds in a guest
 };
 

@@ -9,5 +9,8 @@ namespace rmaplab
 
 std::unique_ptr<PassProbe> make_state_probe();
 std::unique_ptr<PassProbe> make_objects_probe(const Plan& plan);
+std::unique_ptr<PassProbe> make_faults_probe(const Plan& plan);
+std::unique_ptr<PassProbe> make_counters_probe(const PlannedCase& planned);
+std::unique_ptr<PassProbe> make_contention_probe(const Plan& plan);
 
 }  // namespace rmaplab

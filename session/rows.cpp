@@ -15,12 +15,13 @@ Rows::Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink) :
   common_.pass = to_string(planned.pass);
 }
 
-void Rows::value(std::string_view metric, int repetition, double number,
-                 const std::string& site) const
+void Rows::value(std::string_view metric, int repetition, double number, const std::string& site,
+                 const std::string& note) const
 {
   Sample sample = row(metric, repetition);
   sample.value = number;
   sample.site = site;
+  sample.reason = note;
   sink_.sample(sample);
 }
 

@@ -23,9 +23,10 @@ class Rows
 {
  public:
   Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink);
-  // `site`: the kernel function the value belongs to, "" for the whole of it.
-  void value(std::string_view metric, int repetition, double number,
-             const std::string& site = {}) const;
+  // `site`: the kernel function the value belongs to, "" for the whole of it. `note`: what
+  // a reader of the value must know.
+  void value(std::string_view metric, int repetition, double number, const std::string& site = {},
+             const std::string& note = {}) const;
   void no_value(std::string_view metric, int repetition, SampleStatus status,
                 const std::string& reason) const;
   void fact(const std::string& key, const std::string& value) const { sink_.fact(key, value); }

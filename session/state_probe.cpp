@@ -2,6 +2,8 @@
 // The state pass: VMA counts and slab use of one operation that is held still.
 #include <time.h>
 
+#include <optional>
+
 #include "probes/slab.h"
 #include "probes/vma_count.h"
 #include "session/probes.h"
@@ -46,7 +48,8 @@ class StateProbe : public PassProbe
  public:
   std::vector<std::string_view> metrics() const override
   {
-    return {"vmas", "process_vmas", "slab_vm_area_struct", "slab_anon_vma", "slab_anon_vma_chain"};
+    return {"vmas",          "process_vmas",        "slab_vm_area_struct",
+            "slab_anon_vma", "slab_anon_vma_chain", "map_count_headroom"};
   }
   Result<> arm() override
   {
@@ -59,8 +62,12 @@ class StateProbe : public PassProbe
     if (!after_.empty())
       return;
     after_ = read_caches();
-    for (const pid_t pid : processes)
+    for (const pid_t pid : processes) {
       counts_.push_back(read_vma_count("/proc", pid, {.begin = kArenaBegin, .end = kArenaEnd}));
+      if (auto left = read_map_count_headroom("/proc", pid);
+          !headroom_ || (left && *headroom_ && *left < **headroom_))
+        headroom_.emplace(std::move(left));
+    }
   }
   void report(const Rows& rows) override
   {
@@ -78,6 +85,11 @@ class StateProbe : public PassProbe
         rows.no_value(metric, 0, SampleStatus::skip,
                       to_string(left ? right.error() : left.error()));
     }
+    report_bytes(rows);
+    if (headroom_ && *headroom_)
+      rows.value("map_count_headroom", 0, static_cast<double>(**headroom_));
+    else if (headroom_)
+      rows.no_value("map_count_headroom", 0, SampleStatus::skip, to_string(headroom_->error()));
     VmaCount sum;
     for (const auto& count : counts_) {
       if (!count) {
@@ -93,9 +105,29 @@ class StateProbe : public PassProbe
   }
 
  private:
+  void report_bytes(const Rows& rows) const
+  {
+    double sum = 0;
+    bool all = true;
+    for (std::size_t i = 0; i < kRmapCaches.size(); ++i) {
+      all = all && before_[i] && after_[i];
+      if (!before_[i] || !after_[i])
+        continue;
+      const double bytes = static_cast<double>(after_[i]->active_bytes()) -
+                           static_cast<double>(before_[i]->active_bytes());
+      rows.value("slab_bytes", 0, bytes, kRmapCaches[i]);
+      sum += bytes;
+    }
+    if (all)
+      rows.value("slab_bytes", 0, sum);
+    else
+      rows.no_value("slab_bytes", 0, SampleStatus::skip, "not all three caches can be read");
+  }
+
   CacheUse before_;
   CacheUse after_;
   std::vector<Result<VmaCount>> counts_;
+  std::optional<Result<std::uint64_t>> headroom_;  // the least of the processes'
 };
 
 }  // namespace

@@ -163,6 +163,7 @@ const Workload contend_ww{
       return v[0] * operations_of(v[1]) * (v[1] == by_split ? 4 : 32 + std::int64_t{kForkVmas});
     },
     .run = run,
+    .contends = true,
 };
 
 }  // namespace rmaplab

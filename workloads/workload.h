@@ -35,7 +35,8 @@ struct Workload {
   // Rough cost of one iteration in pages touched or copied, to size its count.
   std::int64_t (*weight)(const Values&) = [](const Values&) -> std::int64_t { return 1; };
   void (*run)(benchmark::State&, Meter&) = nullptr;  // values are state.range(i)
-  bool hidden = false;  // for tests of rmaplab itself: only run when named exactly
+  bool contends = false;  // several processes at once: what the contention pass is for
+  bool hidden = false;    // for tests of rmaplab itself: only run when named exactly
 };
 
 // Alphabetical, `null` first.

@@ -77,7 +77,7 @@ TEST(Plan, UnknownPassIsAUsageErrorThatNamesTheKnown)
 
 TEST(Plan, AllPassesHoldTheSameCases)
 {
-  const auto cases = plan_cases({.passes = "bare,state,objects"});
+  const auto cases = plan_cases({.filter = "fork_*", .passes = "bare,state,objects"});
   ASSERT_TRUE(cases);
   ASSERT_EQ(cases->size() % 3, 0u);
   const std::size_t third = cases->size() / 3;
@@ -85,6 +85,22 @@ TEST(Plan, AllPassesHoldTheSameCases)
     EXPECT_EQ((*cases)[i].workload, (*cases)[third + i].workload);
     EXPECT_EQ((*cases)[i].values, (*cases)[third + i].values);
   }
+}
+
+TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
+{
+  const auto cases = plan_cases({.passes = "contention"});
+  ASSERT_TRUE(cases);
+  EXPECT_EQ(names_in(*cases), std::set<std::string_view>{"contend_ww"});
+}
+
+TEST(Plan, QuickExactRunLeavesOutWhatContendsUnlessNamed)
+{
+  const auto all = plan_cases({.mode = Mode::exact});
+  const auto named = plan_cases({.mode = Mode::exact, .filter = "contend_*"});
+  ASSERT_TRUE(all && named);
+  EXPECT_EQ(names_in(*all).count("contend_ww"), 0u);
+  EXPECT_EQ(names_in(*named).count("contend_ww"), 1u);
 }
 
 TEST(Plan, FullHoldsMoreCasesThanQuick)
@@ -147,7 +163,8 @@ TEST(Mode, OtherNamesAreUsageErrors)
 
 TEST(Pass, EveryNameSurvivesARoundTrip)
 {
-  for (const Pass pass : {Pass::bare, Pass::state, Pass::objects}) {
+  for (const Pass pass :
+       {Pass::bare, Pass::state, Pass::objects, Pass::faults, Pass::counters, Pass::contention}) {
     const auto parsed = parse_pass(to_string(pass));
     ASSERT_TRUE(parsed) << to_string(pass);
     EXPECT_EQ(*parsed, pass);
@@ -177,6 +194,8 @@ TEST(Repeats, EveryExactCaseWarmsUpTwiceAndKeepsThree)
   const Plan plan{.mode = Mode::exact};
   for (const Workload* workload : catalog())
     for (const Values& values : workload->full) {
+      if (workload->contends)
+        continue;  // one operation is thousands of calls
       const Repeats repeats = repeats_of(plan, *workload, values);
       EXPECT_GE(repeats.warm_up, 2) << workload->name;
       EXPECT_GE(repeats.kept, 3) << workload->name;

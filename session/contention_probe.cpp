@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The contention pass: who waited for which lock while a workload contended.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "session/probe_client.h"
+#include "session/probes.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+class ContentionProbe : public PassProbe
+{
+ public:
+  explicit ContentionProbe(const Plan& plan)
+      : client_(plan.probe_fd), operations_(plan.mode == Mode::host ? 40 : 5)
+  {
+  }
+  std::vector<std::string_view> metrics() const override
+  {
+    return {"anon_vma_waits",      "anon_vma_wait_time", "mmap_lock_waits",
+            "mmap_lock_wait_time", "other_lock_waits",   "other_lock_wait_time",
+            "lock_begins",         "lock_ends",          "lock_unmatched",
+            "lock_lost",           "lock_operations"};
+  }
+  Result<> arm() override
+  {
+    // Loads what it needs, so that nothing of that is waited for in the workload.
+    auto ready = client_.ask("contention-open");
+    return ready ? ok() : Result<>(ready.error());
+  }
+  // The operations one after another and what lies between them, so that no wait is cut
+  // in two but at the two ends.
+  void begin() override
+  {
+    if (!std::exchange(started_, true))
+      if (auto started = client_.ask("contention-start"); !started)
+        error_ = started.error();
+  }
+  Repeats repeats(Repeats) const override { return {.warm_up = 1, .kept = operations_}; }
+  void report(const Rows& rows) override
+  {
+    const auto answer = error_ ? Result<ProbeAnswer>(*error_) : client_.ask("contention-stop");
+    if (!answer) {
+      for (const auto metric : metrics())
+        rows.no_value(metric, 0, SampleStatus::skip, to_string(answer.error()));
+      return;
+    }
+    auto number = [&](const char* name) {
+      const auto found = answer->fields.find(name);
+      return found == answer->fields.end() ? 0.0 : parse_double(found->second).value_or(0);
+    };
+    Sums sums;
+    for (const auto& row : answer->rows)
+      report_caller(rows, row, sums);
+    const std::pair<const char*, Sum> classes[] = {
+        {"anon_vma", sums.anon_vma}, {"mmap_lock", sums.mmap_lock}, {"other_lock", sums.other}};
+    for (const auto& [name, sum] : classes) {
+      rows.value(fmt::format("{}_waits", name), 0, sum.waits);
+      rows.value(fmt::format("{}_wait_time", name), 0, sum.ns);
+    }
+    rows.value("lock_operations", 0, operations_);
+    rows.value("lock_begins", 0, number("begins"));
+    rows.value("lock_ends", 0, number("ends") + number("continued"));
+    rows.value("lock_unmatched", 0, number("unmatched_begins") + number("unmatched_ends"));
+    rows.value("lock_lost", 0, number("lost"));
+  }
+
+ private:
+  struct Sum {
+    double waits = 0;
+    double ns = 0;
+  };
+  struct Sums {
+    Sum anon_vma, mmap_lock, other;
+  };
+  // KIND,CLASS,CALLER,WAITS,TOTAL,P99,MAX,HISTOGRAM: cli/probe_contention.h
+  static void report_caller(const Rows& rows, const std::string& line, Sums& sums)
+  {
+    const auto cells = split(line, ',');
+    if (cells.size() != 8)
+      return;
+    const auto value = [&](std::size_t i) { return parse_double(cells[i]).value_or(0); };
+    Sum& sum = cells[1] == "anon_vma"    ? sums.anon_vma
+               : cells[1] == "mmap_lock" ? sums.mmap_lock
+                                         : sums.other;
+    sum.waits += value(3);
+    sum.ns += value(4);
+    const std::string site = fmt::format("{} {}: {}", cells[1], cells[0], cells[2]);
+    rows.value("lock_waits", 0, value(3), site);
+    rows.value("lock_wait_time", 0, value(4), site);
+    rows.value("lock_wait_p99", 0, value(5), site);
+    rows.value("lock_wait_max", 0, value(6), site);
+    for (const auto bucket : split_blanks(cells[7]))
+      if (const auto colon = bucket.find(':'); colon != std::string_view::npos)
+        rows.value("lock_wait_histogram", 0, parse_double(bucket.substr(colon + 1)).value_or(0),
+                   fmt::format("{} < {} ns", site, bucket.substr(0, colon)));
+  }
+
+  ProbeClient client_;
+  int operations_;  // some seconds of them
+  bool started_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+std::unique_ptr<PassProbe> make_contention_probe(const Plan& plan)
+{
+  return std::make_unique<ContentionProbe>(plan);
+}
+
+}  // namespace rmaplab
