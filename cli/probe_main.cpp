@@ -6,6 +6,7 @@
 //   rmaplab-probe serve --fd N    answers each line read from the socket N with one line:
 //     forest PID...     ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
 //                       address range alone)
+//     forest-capability ok rows=1, then STATE TAB REASON TAB REMEDY
 //     contention-open   loads what tracing takes
 //     contention-start  traces lock waits of the whole machine until
 //     contention-stop   ok NAME=VALUE... rows=N, then N lines KIND,CLASS,CALLER,...
@@ -115,6 +116,11 @@ class Server
     const Words rest(words.begin() + 1, words.end());
     if (words[0] == "forest")
       return forest(rest);
+    if (words[0] == "forest-capability") {
+      const Capability capability = forest_capability();
+      return fmt::format(" rows=1\n{}\t{}\t{}", to_string(capability.state), capability.reason,
+                         capability.remedy);
+    }
     if (words[0] == "contention-open")
       return contention_open();
     if (words[0] == "contention-start")

@@ -190,6 +190,11 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   one->add_option("--record-fd", opt.record_fd, "where records go")->capture_default_str();
   one->callback([&] { status = run_case_command(opt); });
 
+  app.add_subcommand("doctor", "what each probe can do here, as records on stdout")->callback([&] {
+    const auto done = run_doctor(out);
+    status = done ? 0 : complain(done.error());
+  });
+
   // Parsed by hand below, since its words are another program's.
   app.add_subcommand("exec", "a command, its output as records");
 
@@ -287,7 +292,7 @@ int main(int argc, char** argv)
   RecordWriter out(1);
   std::vector<std::string> args(argv + 1, argv + argc);
   const int status = run_command_line(args, out, false);
-  if (!args.empty() && args[0] == "run" && status != kUsage)
+  if (!args.empty() && (args[0] == "run" || args[0] == "doctor") && status != kUsage)
     static_cast<void>(out.write("end", std::to_string(status)));
   return status;
 }

@@ -24,10 +24,8 @@ std::string_view to_string(Capability::State state)
 
 std::string to_string(const Capability& capability)
 {
-  if (capability.state == Capability::State::works)
-    return "works";
   return fmt::format("{}: {}{}", to_string(capability.state), capability.reason,
-                     capability.remedy.empty() ? "" : "; " + capability.remedy);
+                     capability.remedy.empty() ? "" : "; to have it: " + capability.remedy);
 }
 
 bool has_capability(int number)

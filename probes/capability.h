@@ -19,7 +19,7 @@ struct Capability {
 };
 
 std::string_view to_string(Capability::State state);  // "works", "partly", "no"
-// "works", or the state, the reason and the remedy in one line: the manifest's form.
+// The state, the reason and the remedy in one line: the manifest's form.
 std::string to_string(const Capability& capability);
 
 // Effective capability `number` of <linux/capability.h> of this process.

@@ -17,9 +17,10 @@
 #include "base/ticks.h"
 #include "base/unique_fd.h"
 #include "probes/machine_facts.h"
-#include "probes/slab.h"
 #include "results/metric.h"
 #include "results/sample.h"
+#include "session/capabilities.h"
+#include "session/probe_client.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -150,6 +151,17 @@ bool asks_server(Pass pass)
   return pass == Pass::objects || pass == Pass::faults || pass == Pass::contention;
 }
 
+Result<> write_capabilities(ProbeServer& server, RecordWriter& out)
+{
+  ProbeClient client(server.fd());
+  for (const Capability& capability : probe_capabilities(client)) {
+    const auto [key, value] = capability_fact(capability);
+    if (auto written = out.write("env", fmt::format("{}={}", key, value)); !written)
+      return written;
+  }
+  return ok();
+}
+
 Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const std::string& runner,
                             ProbeServer& server)
 {
@@ -192,9 +204,6 @@ Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cas
     facts["workload." + name] = std::to_string(planned.workload->version);
     facts["item." + name] = planned.workload->item;
   }
-  const auto usage = read_slab_usage("/proc", "/sys", kRmapCaches);
-  for (std::size_t i = 0; i < usage.size(); ++i)
-    facts["probe.slab_" + kRmapCaches[i]] = usage[i] ? "works" : to_string(usage[i].error());
   if (plan.mode == Mode::exact)
     facts["probe.ticks_of_1000_instructions"] = std::to_string(ticks_of_1000_instructions());
   for (const auto& [key, value] : facts)
@@ -204,6 +213,15 @@ Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cas
 }
 
 }  // namespace
+
+Result<> run_doctor(RecordWriter& out)
+{
+  for (const auto& [key, value] : machine_facts(""))
+    if (auto written = out.write("env", fmt::format("{}={}", key, value)); !written)
+      return written;
+  ProbeServer server;
+  return write_capabilities(server, out);
+}
 
 std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& planned)
 {
@@ -269,6 +287,9 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     }
     ++done;
   }
+  if (plan.replica <= 1)
+    if (auto written = write_capabilities(server, out); !written)
+      return written.error();
   if (auto written = out.write("progress", fmt::format("{0} {0} done", done)); !written)
     return written.error();
   return all_good;

@@ -17,6 +17,10 @@ namespace rmaplab
 // that dies or hangs becomes a failed row; the others go on.
 Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out);
 
+// What the running kernel is and what each probe can do on it, as env records; the
+// caller writes the end.
+Result<> run_doctor(RecordWriter& out);
+
 // Arguments of the `case` command for one case; the runner parses them.
 std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& planned);
 

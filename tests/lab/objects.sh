@@ -70,6 +70,23 @@ for kernel in debian:6.12 debian:6.19 debian:7.0 debian:7.2; do
     is mremap_scramble "moves=$k" vmas "$k"
     is mremap_scramble "moves=$k" slab_anon_vma_chain "$k"
   done
+  # The forest, read by BPF from the structures, holds what the events say was allocated
+  # and not freed: in every case, whatever its workload does.
+  awk -F, -v kernel="$kernel" '
+    $8 ~ /^(forest_avcs|forest_anon_vmas|live_anon_vma|live_anon_vma_chain)$/ {
+      if ($11 != "ok") { print kernel ": " $4 " " $6 " " $8 ": " $12; bad = 1; next }
+      value[$4 " " $6, $8, $14] = $10; cases[$4 " " $6]
+    }
+    END {
+      for (c in cases) {
+        n++
+        if (value[c, "forest_avcs", ""] != value[c, "forest_avcs", "before the workload"] + \
+            value[c, "live_anon_vma_chain", ""]) { print kernel ": " c ": AVCs of forest and events"; bad = 1 }
+        if (value[c, "forest_anon_vmas", ""] != value[c, "forest_anon_vmas", "before the workload"] + \
+            value[c, "live_anon_vma", ""]) { print kernel ": " c ": anon_vmas of forest and events"; bad = 1 }
+      }
+      exit bad || n < 40
+    }' "$work/out" >"$work/forest" || fail "$(head -3 "$work/forest")"
   is teardown 'vmas=256;way=munmap;siblings=0' slab_anon_vma 0
   is teardown 'vmas=256;way=munmap;siblings=0' slab_anon_vma_chain 0
 done
