@@ -51,35 +51,48 @@ class ObjectsProbe : public PassProbe
     const pid_t self[] = {::getpid()};
     before_ = forest_of(self);
     auto events = ObjectEvents::arm(buffer_kib_);
-    if (!events)
+    if (events)
+      events_.emplace(*std::move(events));
+    else if (!before_)
       return events.error();
-    events_.emplace(*std::move(events));
+    else
+      no_events_ = to_string(events.error());  // the forest alone
     return ok();
   }
-  void begin() override { events_->begin(); }
-  void end() override { events_->end(); }
+  void begin() override
+  {
+    if (events_)
+      events_->begin();
+  }
+  void end() override
+  {
+    if (events_)
+      events_->end();
+  }
   bool observes() const override { return true; }
   void observe(std::span<const pid_t> processes) override
   {
     if (std::exchange(observed_, true))
       return;
-    events_->observe();
+    if (events_)
+      events_->observe();
     after_ = forest_of(processes);
   }
   // The first operation may fault in what later ones find there.
   Repeats repeats(Repeats) const override { return {.warm_up = 1, .kept = 1}; }
   void report(const Rows& rows) override
   {
-    const auto trace = events_->read();
+    report_forest(rows);
+    const auto trace =
+        events_ ? events_->read()
+                : Result<ObjectTrace>(Error{.code = Errc::unsupported, .context = no_events_});
     if (!trace) {
-      report_forest(rows);
-      for (const auto metric : std::span(kEventMetrics))
+      for (const auto metric : kEventMetrics)
         rows.no_value(metric, 0, SampleStatus::skip, to_string(trace.error()));
       return;
     }
     for (const auto& cache : kRmapCaches)
       report_cache(rows, *trace, cache);
-    report_forest(rows);
     if (!trace->clone_gfp.empty())
       rows.fact("kernel.anon_vma_clone_gfp", trace->clone_gfp);
   }
@@ -157,6 +170,7 @@ class ObjectsProbe : public PassProbe
   Result<ProbeAnswer> after_ =
       Error{.code = Errc::unsupported, .context = "this workload holds no state still"};
   std::optional<ObjectEvents> events_;
+  std::string no_events_;
   bool observed_ = false;
 };
 
