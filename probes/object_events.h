@@ -53,8 +53,8 @@ struct ObjectTrace {
   ObjectTable operation;  // between the last begin and the end after it
   // From the start of the trace to the first observation; nothing without one.
   std::optional<ObjectTable> until_observed;
-  // Before 6.15 VMAs are freed by RCU callbacks, in whatever task those run: their
-  // frees are then not this process tree's and are left out.
+  // 6.12 frees VMAs from RCU callbacks, in whatever task those run (vm_area_free_rcu_cb()):
+  // such frees are not this process tree's and are left out.
   bool vmas_freed_by_rcu = false;
   // gfp flags with which anon_vma_clone() allocates AVCs, as the event prints them:
   // GFP_NOWAIT under the lock, or GFP_KERNEL before it is taken. "" when it did not.
