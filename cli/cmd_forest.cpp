@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// forest: the anon_vma forest of running processes or of a command, and how two differ.
+// forest: the anon_vma forest of running processes, of a command or of a workload, and how
+// two differ.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "base/process.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
+#include "cli/workload_forest.h"
 #include "probes/forest_reader.h"
 #include "probes/process_tree.h"
 #include "workloads/arena.h"
@@ -29,7 +31,8 @@ struct ForestOptions {
   double after_s = 1;
   std::vector<std::string> diff;
   std::string format = "text";
-  std::string range = "all";
+  std::string range;  // "": the arena for a workload, else all
+  WorkloadForestOptions workload;
   std::string output;
 };
 
@@ -43,8 +46,9 @@ Result<std::vector<pid_t>> parse_pids(const std::vector<std::string>& words)
     pids.push_back(*pid);
   }
   if (pids.empty())
-    return Error{.code = Errc::usage,
-                 .context = "forest: give PIDs, or --cmd COMMAND, or --diff A.json B.json"};
+    return Error{
+        .code = Errc::usage,
+        .context = "forest: give PIDs, --workload NAME, --cmd COMMAND or --diff A.json B.json"};
   return pids;
 }
 
@@ -112,6 +116,8 @@ Result<Forest> forest_of_command(const ForestReader& reader, const ForestOptions
 
 Result<Forest> read_forest(const ForestOptions& opt)
 {
+  if (!opt.workload.workload.empty())
+    return forest_of_workload(opt.workload);
   const auto pids = opt.command ? Result(std::vector<pid_t>()) : parse_pids(opt.words);
   if (!pids)
     return pids.error();
@@ -133,7 +139,7 @@ Result<Forest> load_forest(const std::string& path)
 
 Forest only_range(Forest forest, const std::string& range)
 {
-  if (range == "all")
+  if (range != "arena")
     return forest;
   return in_range(std::move(forest), {.begin = kArenaBegin, .end = kArenaEnd});
 }
@@ -152,7 +158,8 @@ Result<std::string> output_of(const ForestOptions& opt)
   auto forest = read_forest(opt);
   if (!forest)
     return forest.error();
-  const Forest shown = only_range(*std::move(forest), opt.range);
+  const bool own = opt.range.empty() && !opt.workload.workload.empty();
+  const Forest shown = only_range(*std::move(forest), own ? "arena" : opt.range);
   if (opt.format == "json")
     return to_json(shown);
   return opt.format == "dot" ? to_dot(shown) : to_text(shown);
@@ -187,16 +194,31 @@ void add_forest(CLI::App& app, int& exit_status)
       ->capture_default_str()
       ->check(CLI::Range(0.0, 86400.0))
       ->needs(command);
+  auto* workload =
+      cmd->add_option("--workload", opt->workload.workload,
+                      "run this workload, read its processes while it holds its state still")
+          ->excludes(words)
+          ->excludes(tree)
+          ->excludes(command);
+  cmd->add_option("--arguments", opt->workload.arguments,
+                  "of the workload, such as 'depth=2;vmas=3' (default: its first quick case)")
+      ->needs(workload);
+  cmd->add_option("--kernel", opt->workload.kernel,
+                  "run the workload in a guest: debian:VERSION, an image, a build tree\n"
+                  "(default: the running kernel)")
+      ->needs(workload);
+  add_kernel_options(*cmd, opt->workload.kernels);
   cmd->add_option("--diff", opt->diff, "how two stored forests (--format json) differ")
       ->expected(2)
       ->excludes(words)
       ->excludes(tree)
-      ->excludes(command);
+      ->excludes(command)
+      ->excludes(workload);
   cmd->add_option("--format", opt->format, "text, dot (Graphviz) or json")
       ->capture_default_str()
       ->check(CLI::IsMember({"text", "dot", "json"}));
-  cmd->add_option("--range", opt->range, "all VMAs, or those in the workloads' arena")
-      ->capture_default_str()
+  cmd->add_option("--range", opt->range,
+                  "all VMAs, or those in the workloads' arena (default: all; arena of a workload)")
       ->check(CLI::IsMember({"all", "arena"}));
   cmd->add_option("-o,--output", opt->output, "write to this file");
   cmd->callback([opt, &exit_status] { exit_status = run_forest(*opt, std::cout); });

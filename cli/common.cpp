@@ -146,7 +146,13 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
 Result<> check_plan(const PlanOptions& opt)
 {
   const auto cases = plan_cases({.preset = opt.preset, .filter = opt.filter, .passes = opt.passes});
-  return cases ? ok() : Result<>(cases.error());
+  if (!cases)
+    return cases.error();
+  for (const PlannedCase& planned : *cases)
+    if (planned.pass == Pass::forest)
+      return Error{.code = Errc::usage,
+                   .context = "the pass forest has no figures; see `rmaplab forest --workload`"};
+  return ok();
 }
 
 std::vector<std::string> runner_arguments(const PlanOptions& opt)

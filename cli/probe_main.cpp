@@ -7,6 +7,7 @@
 //     forest PID...     ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
 //                       address range alone)
 //     forest-capability ok rows=1, then STATE TAB REASON TAB REMEDY
+//     forest-json PID...  ok rows=N, then the N lines of the forest as JSON
 //     contention-open   loads what tracing takes
 //     contention-start  traces lock waits of the whole machine until
 //     contention-stop   ok NAME=VALUE... rows=N, then N lines KIND,CLASS,CALLER,...
@@ -18,6 +19,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <iostream>
@@ -121,6 +123,8 @@ class Server
       return fmt::format(" rows=1\n{}\t{}\t{}", to_string(capability.state), capability.reason,
                          capability.remedy);
     }
+    if (words[0] == "forest-json")
+      return forest_json(rest);
     if (words[0] == "contention-open")
       return contention_open();
     if (words[0] == "contention-start")
@@ -134,7 +138,7 @@ class Server
     return unknown(line);
   }
 
-  Answer forest(const Words& words)
+  Result<Forest> read_forest(const Words& words)
   {
     const auto pids = parse_pids(words);
     if (!pids)
@@ -143,7 +147,20 @@ class Server
       reader_.emplace(ForestReader::open());
     if (!*reader_)
       return reader_->error();
-    auto forest = (*reader_)->read(*pids);
+    return (*reader_)->read(*pids);
+  }
+  Answer forest_json(const Words& words)
+  {
+    const auto forest = read_forest(words);
+    if (!forest)
+      return forest.error();
+    std::string text = to_json(*forest);
+    text.pop_back();  // send_line() ends it
+    return fmt::format(" rows={}\n{}", 1 + std::count(text.begin(), text.end(), '\n'), text);
+  }
+  Answer forest(const Words& words)
+  {
+    auto forest = read_forest(words);
     if (!forest)
       return forest.error();
     std::string text;

@@ -73,6 +73,11 @@ int run_case_command(RunnerOptions& opt)
                 [&](const std::string& key, const std::string& value) {
                   if (!out.write("env", key + "=" + value))
                     ::_exit(kUsage);
+                },
+            .text =
+                [&](const std::string& text) {
+                  if (!out.write("out", text))
+                    ::_exit(kUsage);
                 }});
   return out.write("end", "0") ? 0 : kUsage;
 }
@@ -175,6 +180,7 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   add_plan_options(*run, opt);
   run->add_option("-w,--workload", opt.plan.filter, "workload globs, joined with commas")
       ->capture_default_str();
+  run->add_option("--arguments", opt.plan.arguments, "of one workload: NAME=VALUE;...");
   run->add_option("--passes", opt.plan.passes, "passes, joined with commas");
   run->add_option("--case-timeout", opt.plan.case_timeout_s, "seconds a case may take")
       ->capture_default_str();

@@ -6,7 +6,8 @@
 //   @rmaplab SEQUENCE KIND BYTES CRC32\n PAYLOAD \n
 //
 // Kinds: hello (version), env (KEY=VALUE), sample (a row of samples.csv),
-// progress (DONE TOTAL LABEL), out and err (bytes of a command), end (status).
+// progress (DONE TOTAL LABEL), out and err (bytes of a command; out: text
+// of a case), end (status).
 #pragma once
 
 #include <cstdint>

@@ -47,6 +47,8 @@ std::string_view first_metric(const Plan& plan, Pass pass)
       return "task_clock";
     case Pass::contention:
       return "anon_vma_waits";
+    case Pass::forest:
+      return "forest_avcs";
   }
   return plan.mode == Mode::exact ? "instructions" : "wall_time";
 }
@@ -148,7 +150,8 @@ class ProbeServer
 
 bool asks_server(Pass pass)
 {
-  return pass == Pass::objects || pass == Pass::faults || pass == Pass::contention;
+  return pass == Pass::objects || pass == Pass::faults || pass == Pass::contention ||
+         pass == Pass::forest;
 }
 
 Result<> write_capabilities(ProbeServer& server, RecordWriter& out)
@@ -272,7 +275,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
       return outcome.error();
     for (const Record& record : outcome->records) {
       const bool new_fact = record.kind == "env" && facts.insert(record.payload).second;
-      if (record.kind != "sample" && !new_fact)
+      if (record.kind != "sample" && record.kind != "out" && !new_fact)
         continue;
       if (auto written = out.write(record.kind, record.payload); !written)
         return written.error();

@@ -12,7 +12,7 @@
 namespace rmaplab
 {
 
-// Writes hello, env, progress, sample records; the caller writes the end. `runner`
+// Writes hello, env, progress, sample, out records; the caller writes the end. `runner`
 // is the program that has the `case` command. True when no case failed. A case
 // that dies or hangs becomes a failed row; the others go on.
 Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out);

@@ -21,6 +21,8 @@ std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& plann
       return make_counters_probe(planned);
     case Pass::contention:
       return make_contention_probe(plan);
+    case Pass::forest:
+      return make_forest_probe(plan);
   }
   return nullptr;
 }

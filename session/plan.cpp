@@ -16,8 +16,8 @@ namespace
 {
 
 // In the order in which they run.
-constexpr Pass kAllPasses[] = {Pass::bare,   Pass::state,    Pass::objects,
-                               Pass::faults, Pass::counters, Pass::contention};
+constexpr Pass kAllPasses[] = {Pass::bare,     Pass::state,      Pass::objects, Pass::faults,
+                               Pass::counters, Pass::contention, Pass::forest};
 
 Result<std::vector<Pass>> passes_of(const Plan& plan)
 {
@@ -31,6 +31,26 @@ Result<std::vector<Pass>> passes_of(const Plan& plan)
     wanted.insert(*pass);
   }
   return std::vector<Pass>(wanted.begin(), wanted.end());
+}
+
+Error no_match(const Plan& plan)
+{
+  return {.code = Errc::usage,
+          .context = fmt::format("no workload matches \"{}\"; see `rmaplab list`", plan.filter)};
+}
+
+Result<std::vector<PlannedCase>> with_arguments(const Plan& plan, const std::vector<Pass>& passes)
+{
+  const Workload* workload = find_workload(plan.filter);
+  if (!workload)
+    return no_match(plan);
+  const auto values = parse_arguments(*workload, plan.arguments);
+  if (!values)
+    return values.error();
+  std::vector<PlannedCase> cases;
+  for (const Pass pass : passes)
+    cases.push_back({.workload = workload, .values = *values, .pass = pass});
+  return cases;
 }
 
 }  // namespace
@@ -63,6 +83,8 @@ std::string_view to_string(Pass pass)
       return "counters";
     case Pass::contention:
       return "contention";
+    case Pass::forest:
+      return "forest";
   }
   return "?";
 }
@@ -101,7 +123,7 @@ std::vector<Pass> default_passes(const Plan& plan)
     case Mode::host:
       break;
   }
-  return {std::begin(kAllPasses), std::end(kAllPasses)};
+  return {Pass::bare, Pass::state, Pass::objects, Pass::faults, Pass::counters, Pass::contention};
 }
 
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
@@ -112,6 +134,8 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
   const auto passes = passes_of(plan);
   if (!passes)
     return passes.error();
+  if (!plan.arguments.empty())
+    return with_arguments(plan, *passes);
   std::vector<PlannedCase> cases;
   bool matched = false;
   for (const Pass pass : *passes)
@@ -119,7 +143,7 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
       const std::string name(workload->name);
       const bool asked = workload->hidden ? plan.filter == name : glob_match(plan.filter, name);
       matched = matched || asked;
-      if (!asked && name != "null")
+      if (!asked && (name != "null" || pass == Pass::forest))
         continue;
       // On one CPU nobody contends, and what is left are long operations of many processes.
       if (workload->contends && plan.mode == Mode::exact && plan.preset == "quick" &&
@@ -133,9 +157,7 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
         cases.push_back({.workload = workload, .values = values, .pass = pass});
     }
   if (!matched)
-    return Error{
-        .code = Errc::usage,
-        .context = fmt::format("no workload matches \"{}\"; see `rmaplab list`", plan.filter)};
+    return no_match(plan);
   return cases;
 }
 

@@ -26,6 +26,7 @@ enum class Pass {
   faults,      // page faults with their addresses, VMAs over time
   counters,    // hardware and software counters
   contention,  // lock waits of the whole machine, for workloads that contend
+  forest,      // no figures: the anon_vma forest itself, as JSON; for `rmaplab forest`
 };
 
 std::string_view to_string(Mode mode);
@@ -43,6 +44,7 @@ struct Plan {
   Mode mode = Mode::host;
   std::string preset = "quick";  // or "full"
   std::string filter = "*";      // globs joined with commas, on workload names
+  std::string arguments;         // of the one workload that `filter` names; "": the preset's
   std::string passes;            // names joined with commas; "": default_passes()
   // 0: none. From 1: the same number gives the same start on every kernel: it sets
   // the place of stack and arena, and the phase of the timer.
@@ -56,8 +58,9 @@ struct Plan {
 std::vector<Pass> default_passes(const Plan& plan);
 
 // Pass after pass, the bare one first: reading state empties slab stocks, which the
-// timed cases must not feel. `null` is always among them. Errc::usage when the
-// filter matches nothing or the preset or a pass has no such name.
+// timed cases must not feel. `null`, the control of figures, is always among them unless
+// arguments are given or the pass has no figures. Errc::usage when the filter matches
+// nothing, or the preset, a pass or the arguments are none of ours.
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan);
 
 // How often a case is repeated: fixed, so that both kernels do the same work.

@@ -13,10 +13,11 @@ namespace rmaplab
 {
 
 // Where a case's findings go: rows, and what it learned about the kernel (a key of
-// manifest.json and its value).
+// manifest.json and its value), and text that is neither.
 struct CaseSink {
   std::function<void(const Sample&)> sample;
   std::function<void(const std::string& key, const std::string& value)> fact;
+  std::function<void(const std::string&)> text;
 };
 
 class Rows
@@ -30,6 +31,7 @@ class Rows
   void no_value(std::string_view metric, int repetition, SampleStatus status,
                 const std::string& reason) const;
   void fact(const std::string& key, const std::string& value) const { sink_.fact(key, value); }
+  void text(const std::string& text) const { sink_.text(text); }
 
  private:
   Sample row(std::string_view metric, int repetition) const;

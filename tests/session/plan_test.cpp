@@ -94,6 +94,37 @@ TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
   EXPECT_EQ(names_in(*cases), std::set<std::string_view>{"contend_ww"});
 }
 
+TEST(Plan, ForestPassComesWithoutTheControlAndOnlyWhenAskedFor)
+{
+  const auto forest = plan_cases({.filter = "fork_flat", .passes = "forest"});
+  ASSERT_TRUE(forest);
+  EXPECT_EQ(names_in(*forest), std::set<std::string_view>{"fork_flat"});
+  for (const Mode mode : {Mode::host, Mode::exact, Mode::smp})
+    for (const Pass pass : default_passes({.mode = mode, .preset = "full"}))
+      EXPECT_NE(pass, Pass::forest) << to_string(mode);
+}
+
+TEST(Plan, ArgumentsMakeOneCaseOfTheNamedWorkload)
+{
+  const auto cases = plan_cases(
+      {.filter = "fork_chain_alive", .arguments = "depth=2;vmas=3", .passes = "objects"});
+  ASSERT_TRUE(cases);
+  ASSERT_EQ(cases->size(), 1u);
+  EXPECT_EQ((*cases)[0].workload->name, "fork_chain_alive");
+  EXPECT_EQ((*cases)[0].values, (Values{2, 3}));
+  EXPECT_EQ((*cases)[0].pass, Pass::objects);
+}
+
+TEST(Plan, ArgumentsOfNoOneWorkloadAreAUsageError)
+{
+  const auto globbed = plan_cases({.filter = "fork_*", .arguments = "vmas=3"});
+  ASSERT_FALSE(globbed);
+  EXPECT_EQ(globbed.error().context, "no workload matches \"fork_*\"; see `rmaplab list`");
+  const auto wrong = plan_cases({.filter = "fork_flat", .arguments = "depth=3"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Errc::usage);
+}
+
 TEST(Plan, QuickExactRunLeavesOutWhatContendsUnlessNamed)
 {
   const auto all = plan_cases({.mode = Mode::exact});
@@ -163,8 +194,8 @@ TEST(Mode, OtherNamesAreUsageErrors)
 
 TEST(Pass, EveryNameSurvivesARoundTrip)
 {
-  for (const Pass pass :
-       {Pass::bare, Pass::state, Pass::objects, Pass::faults, Pass::counters, Pass::contention}) {
+  for (const Pass pass : {Pass::bare, Pass::state, Pass::objects, Pass::faults, Pass::counters,
+                          Pass::contention, Pass::forest}) {
     const auto parsed = parse_pass(to_string(pass));
     ASSERT_TRUE(parsed) << to_string(pass);
     EXPECT_EQ(*parsed, pass);
