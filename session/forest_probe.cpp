@@ -2,6 +2,8 @@
 // The forest pass: the anon_vma forest of a workload held still, as rmaplab-probe reads it.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "session/probe_client.h"
 #include "session/probes.h"
 
@@ -21,8 +23,12 @@ class ForestProbe : public PassProbe
   bool observes() const override { return true; }
   void observe(std::span<const pid_t> processes) override
   {
+    // Workloads give them as they came to rest, which is chance; two forests are compared
+    // process by process, so: in order of birth (but for a wrap of the pids).
+    std::vector<pid_t> born(processes.begin(), processes.end());
+    std::sort(born.begin(), born.end());
     std::string question = "forest-json";
-    for (const pid_t pid : processes)
+    for (const pid_t pid : born)
       question += fmt::format(" {}", pid);
     forest_ = client_.ask(question);
   }
