@@ -158,6 +158,10 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
     }
   if (!matched)
     return no_match(plan);
+  if (cases.empty())
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("no workload of \"{}\" has anything for the passes {}",
+                                        plan.filter, plan.passes)};
   return cases;
 }
 

@@ -125,6 +125,14 @@ TEST(Plan, ArgumentsOfNoOneWorkloadAreAUsageError)
   EXPECT_EQ(wrong.error().code, Errc::usage);
 }
 
+TEST(Plan, PassWithNothingToMeasureIsAUsageError)
+{
+  const auto cases = plan_cases({.filter = "fork_flat", .passes = "contention"});
+  ASSERT_FALSE(cases);
+  EXPECT_EQ(cases.error().code, Errc::usage);
+  EXPECT_NE(cases.error().context.find("contention"), std::string::npos);
+}
+
 TEST(Plan, QuickExactRunLeavesOutWhatContendsUnlessNamed)
 {
   const auto all = plan_cases({.mode = Mode::exact});
