@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <iostream>
 
 #include "base/files.h"
@@ -102,6 +103,12 @@ int run_run(const RunOptions& opt, std::ostream& out)
   {
     Screen screen;
     host = collect(*runner, std::move(read_end), screen);
+  }
+  if (interrupted()) {
+    // It has what a killed process would leave: a trace buffer in the kernel.
+    constexpr int kGraceMs = 5000;
+    ::kill(runner->pid(), SIGTERM);
+    static_cast<void>(runner->wait(kGraceMs));
   }
   runner->kill_and_reap();
   if (!*host)

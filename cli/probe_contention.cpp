@@ -146,7 +146,7 @@ int run_probe_contention(const ContentionOptions& options, std::ostream& out)
 {
   const auto traced = trace_command(options.command);
   if (!traced) {
-    std::cerr << "rmaplab: " << to_string(traced.error()) << '\n';
+    std::cerr << "rmaplab-probe: " << to_string(traced.error()) << '\n';
     switch (traced.error().code) {
       case Errc::unsupported:
         return kNothingRan;

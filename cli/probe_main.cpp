@@ -3,6 +3,7 @@
 // that neither its libraries nor its memory are part of what is measured.
 //
 //   rmaplab-probe forest PID...   the anon_vma forest of the processes, as JSON
+//   rmaplab-probe contention -- COMMAND   who waits for which lock while it runs
 //   rmaplab-probe serve --fd N    answers each line read from the socket N with one line:
 //     forest PID...     ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
 //                       address range alone)
@@ -14,20 +15,20 @@
 //                       (contention_csv() of probe_contention.h, without its header)
 //     curve-start PID   counts the VMAs of the process and its descendants until
 //     curve-stop        ok peak=VMAS samples=N rows=N, then N lines NS VMAS
-//   or with "error TEXT"
+//   or with "error TEXT". A line longer than 64 KiB ends it.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <iostream>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "cli/probe_contention.h"
@@ -68,9 +69,9 @@ int complain(const Error& error)
   return kUsageStatus;
 }
 
-int print_forest(const Words& words)
+int print_forest(const std::vector<std::string>& words)
 {
-  const auto pids = parse_pids(words);
+  const auto pids = parse_pids({words.begin(), words.end()});
   if (!pids)
     return complain(pids.error());
   const auto reader = ForestReader::open();
@@ -99,7 +100,7 @@ class Server
     if (tracing_)
       if (auto pumped = (*contention_)->pump(0); !pumped)
         tracing_error_ = pumped.error();
-    if (curve_) {
+    if (curve_ && !curve_->error) {
       sample();
       return 1;
     }
@@ -192,12 +193,12 @@ class Server
   {
     if (!std::exchange(tracing_, false))
       return Error{.code = Errc::usage, .context = "contention-stop before contention-start"};
+    auto trace = std::exchange(contention_, std::nullopt);  // its rings go with it
     if (tracing_error_)
       return *tracing_error_;
-    if (auto stopped = (*contention_)->stop(); !stopped)
+    if (auto stopped = (*trace)->stop(); !stopped)
       return stopped.error();
-    const ContentionReport report = (*contention_)->report();
-    contention_.reset();
+    const ContentionReport report = (*trace)->report();
     std::string rows = contention_csv(report);
     rows.erase(0, rows.find('\n') + 1);
     if (!rows.empty())
@@ -224,7 +225,9 @@ class Server
       return pids.error();
     curve_.emplace(Curve{.root = pids->front(), .began_ns = monotonic_ns()});
     sample();
-    return curve_->error ? Answer(*curve_->error) : Answer("");
+    if (!curve_->error)
+      return std::string();
+    return *std::exchange(curve_, std::nullopt)->error;
   }
   void sample()
   {
@@ -269,6 +272,8 @@ Result<> send_line(int fd, std::string text)
   return ok();
 }
 
+constexpr std::size_t kLongestRequest = 64 << 10;  // a forest of ten thousand PIDs
+
 // Until the other end is closed; what it sends after the last newline is no request.
 Result<> serve(int fd)
 {
@@ -294,20 +299,49 @@ Result<> serve(int fd)
         return sent;
       received.erase(0, end + 1);
     }
+    if (received.size() > kLongestRequest)
+      return Error{.code = Errc::parse, .context = "a request longer than 64 KiB"};
   }
 }
 
-int run(const Words& words)
+int run(int argc, char** argv)
 {
-  if (!words.empty() && words[0] == "forest")
-    return print_forest({words.begin() + 1, words.end()});
-  if (words.size() == 3 && words[0] == "serve" && words[1] == "--fd")
-    if (const auto fd = parse_u64(words[2]); fd && *fd <= std::numeric_limits<int>::max()) {
-      const auto served = serve(static_cast<int>(*fd));
-      return served ? 0 : complain(served.error());
-    }
-  std::cerr << "usage: rmaplab-probe forest PID... | serve --fd N\n";
-  return kUsageStatus;
+  int status = kUsageStatus;
+  CLI::App app("looks at processes from outside", "rmaplab-probe");
+  app.require_subcommand(1);
+
+  std::vector<std::string> pids;
+  auto* forest = app.add_subcommand("forest", "the anon_vma forest of processes, as JSON");
+  forest->add_option("pid", pids, "processes")->required();
+  forest->callback([&] { status = print_forest(pids); });
+
+  int fd = -1;
+  auto* server = app.add_subcommand("serve", "answer requests read from a socket");
+  server->add_option("--fd", fd, "the socket")->required()->check(CLI::NonNegativeNumber);
+  server->callback([&] {
+    const auto served = serve(fd);
+    status = served ? 0 : complain(served.error());
+  });
+
+  ContentionOptions traced;
+  auto* contention = app.add_subcommand(
+      "contention", "who waits for which lock, in the whole machine, while a command runs");
+  contention->add_option("--rows", traced.rows, "rows of the table")->capture_default_str();
+  contention->add_flag("--csv", traced.csv, "every row, with a histogram, as CSV");
+  contention->add_option("command", traced.command, "after --: the command and its arguments")
+      ->required();
+  contention->positionals_at_end();
+  contention->callback([&] {
+    install_interrupt_handler();  // the server has none: it ends with its socket, or at once
+    status = run_probe_contention(traced, std::cout);
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsageStatus;
+  }
+  return status;
 }
 
 }  // namespace
@@ -316,5 +350,5 @@ int run(const Words& words)
 
 int main(int argc, char** argv)
 {
-  return rmaplab::run({argv + 1, argv + argc});
+  return rmaplab::run(argc, argv);
 }

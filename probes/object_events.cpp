@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -304,7 +305,8 @@ Result<ObjectEvents> ObjectEvents::arm(std::size_t buffer_kib)
     return root.error();
   if (auto id = tracepoint_id(*root, "kmem/kmem_cache_alloc"); !id)
     return id.error();
-  auto instance = TraceInstance::create(*root, fmt::format("rmaplab-{}", ::getpid()));
+  static_cast<void>(remove_stale_instances(*root));  // those in use are no hindrance
+  auto instance = TraceInstance::create(*root, trace_instance_name());
   if (!instance)
     return instance.error();
   auto caches = read_rmap_caches("/sys");
@@ -338,6 +340,16 @@ Result<ObjectTrace> ObjectEvents::read()
   if (!text)
     return text.error();
   return parse_object_trace(*text, caches_);
+}
+
+void remove_stale_object_traces()
+{
+  const auto root = tracefs_root();
+  if (!root)
+    return;  // nor had the killed process one
+  constexpr struct timespec kPause = {.tv_sec = 0, .tv_nsec = 20'000'000};
+  for (int i = 0; i < 50 && remove_stale_instances(*root) > 0; ++i)
+    ::nanosleep(&kPause, nullptr);
 }
 
 Capability object_events_capability()

@@ -69,8 +69,9 @@ class ObjectEvents
 {
  public:
   // Arms for the calling process and what it will fork, pinned to the CPU it is on so
-  // that one buffer of `buffer_kib` holds all events in their order. Root.
-  // Errc::unsupported: no tracefs, no such events.
+  // that one buffer of `buffer_kib` holds all events in their order; it stays pinned, and
+  // what it forks and executes afterwards as well. Root. Errc::unsupported: no tracefs, no
+  // such events.
   static Result<ObjectEvents> arm(std::size_t buffer_kib);
   // Marks in the trace.
   void begin() const { mark("begin"); }
@@ -86,6 +87,10 @@ class ObjectEvents
   std::vector<RmapCache> caches_;
   UniqueFd marker_;
 };
+
+// After a process that had armed was killed: its instance and buffer. Waits up to a second
+// for the processes it forked to let go of them.
+void remove_stale_object_traces();
 
 // Tries to arm and to see an allocation of this process.
 Capability object_events_capability();

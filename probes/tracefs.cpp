@@ -9,8 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
+#include <limits>
+#include <vector>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -24,6 +28,8 @@ namespace
 {
 
 constexpr const char* kPlaces[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+
+constexpr std::string_view kInstancePrefix = "rmaplab-";
 
 bool is_tracefs(const std::string& folder)
 {
@@ -65,6 +71,34 @@ Result<std::uint64_t> tracepoint_id(const std::string& root, const std::string& 
   if (const auto id = parse_u64(trim(*text)))
     return *id;
   return Error{.code = Errc::parse, .context = root + "/events/" + event + "/id: no number"};
+}
+
+std::string trace_instance_name()
+{
+  return fmt::format("{}{}", kInstancePrefix, ::getpid());
+}
+
+std::optional<pid_t> trace_instance_owner(std::string_view name)
+{
+  if (!name.starts_with(kInstancePrefix))
+    return std::nullopt;
+  const auto pid = parse_u64(name.substr(kInstancePrefix.size()));
+  if (!pid || *pid == 0 || *pid > std::numeric_limits<pid_t>::max())
+    return std::nullopt;
+  return static_cast<pid_t>(*pid);
+}
+
+std::size_t remove_stale_instances(const std::string& root)
+{
+  std::vector<std::filesystem::path> stale;
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(root + "/instances", error))
+    if (const auto owner = trace_instance_owner(folder.path().filename().string()))
+      if (*owner == ::getpid() || (::kill(*owner, 0) < 0 && errno == ESRCH))
+        stale.push_back(folder.path());
+  return static_cast<std::size_t>(std::count_if(stale.begin(), stale.end(), [](const auto& path) {
+    return ::rmdir(path.c_str()) < 0 && errno != ENOENT;
+  }));
 }
 
 Result<TraceInstance> TraceInstance::create(const std::string& root, const std::string& name)

@@ -19,6 +19,12 @@ class ContentionProbe : public PassProbe
       : client_(plan.probe_fd), operations_(plan.mode == Mode::host ? 40 : 5)
   {
   }
+  // A workload that fails is not reported on, and the server must not go on tracing.
+  ~ContentionProbe() override
+  {
+    if (tracing_)
+      static_cast<void>(client_.ask("contention-stop"));
+  }
   std::vector<std::string_view> metrics() const override
   {
     return {"anon_vma_waits",      "anon_vma_wait_time", "mmap_lock_waits",
@@ -36,13 +42,17 @@ class ContentionProbe : public PassProbe
   // in two but at the two ends.
   void begin() override
   {
-    if (!std::exchange(started_, true))
-      if (auto started = client_.ask("contention-start"); !started)
-        error_ = started.error();
+    if (std::exchange(started_, true))
+      return;
+    const auto started = client_.ask("contention-start");
+    tracing_ = static_cast<bool>(started);
+    if (!started)
+      error_ = started.error();
   }
   Repeats repeats(Repeats) const override { return {.warm_up = 1, .kept = operations_}; }
   void report(const Rows& rows) override
   {
+    tracing_ = false;
     const auto answer = error_ ? Result<ProbeAnswer>(*error_) : client_.ask("contention-stop");
     if (!answer) {
       for (const auto metric : metrics())
@@ -103,6 +113,7 @@ class ContentionProbe : public PassProbe
   ProbeClient client_;
   int operations_;  // some seconds of them
   bool started_ = false;
+  bool tracing_ = false;
   std::optional<Error> error_;
 };
 

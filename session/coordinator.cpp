@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "base/ticks.h"
 #include "base/unique_fd.h"
 #include "probes/machine_facts.h"
+#include "probes/object_events.h"
 #include "results/metric.h"
 #include "results/sample.h"
 #include "session/capabilities.h"
@@ -114,6 +116,8 @@ class ProbeServer
   // Our end of its socket, for the case; -1 where it cannot be had.
   int fd()
   {
+    if (ours_ && !is_quiet())
+      restart();
     if (!tried_)
       start();
     return ours_ ? ours_.get() : -1;
@@ -127,6 +131,13 @@ class ProbeServer
   }
 
  private:
+  // Between cases nothing may be on the socket: no answer that came too late for its case,
+  // no end of a server that died, nor of one that a case gave up (ProbeClient::ask).
+  bool is_quiet() const
+  {
+    struct pollfd end = {.fd = ours_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&end, 1, 0) == 0;
+  }
   void start()
   {
     tried_ = true;
@@ -271,6 +282,8 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
         !written)
       return written.error();
     auto outcome = run_one(plan, planned, runner, server);
+    if (planned.pass == Pass::objects && (!outcome || !outcome->failure.empty()))
+      remove_stale_object_traces();
     if (!outcome)
       return outcome.error();
     for (const Record& record : outcome->records) {

@@ -113,18 +113,21 @@ class ObjectsProbe : public PassProbe
     };
     if (!before_ || !after_)
       return skip_all(to_string(!before_ ? before_.error() : after_.error()));
-    if (after_->fields["truncated_chains"] != "0")
-      return skip_all("a chain is longer than the reader takes");
     auto number = [](ProbeAnswer& answer, const std::string& name) {
       return parse_double(answer.fields[name]);
     };
+    const auto truncated = number(*after_, "truncated_chains");
+    const auto avcs = number(*after_, "avcs");
+    if (!truncated || !avcs)
+      return skip_all("rmaplab-probe's answer lacks truncated_chains or avcs");
+    if (*truncated > 0)
+      return skip_all("a chain is longer than the reader takes");
     for (const auto metric : kForestMetrics) {
       constexpr std::string_view kPrefix = "forest_";
       const std::string name(metric.substr(kPrefix.size()));
       if (name == "avcs_per_vma")
         rows.value(metric, 0,
-                   *number(*after_, "avcs") /
-                       std::max(1.0, number(*after_, "vmas_with_anon_vma").value_or(0)));
+                   *avcs / std::max(1.0, number(*after_, "vmas_with_anon_vma").value_or(0)));
       else if (const auto value = number(*after_, name))
         rows.value(metric, 0, *value);
       else

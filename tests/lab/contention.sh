@@ -3,9 +3,9 @@
 # Waits under one anon_vma root are seen and attributed; the control has next to none.
 . "$(dirname "$0")/../lib.sh"
 need_kernel debian:7.0
-tracer=$(dirname "$RMAPLAB")/rmaplab-contention
+tracer=$(dirname "$RMAPLAB")/rmaplab-probe
 trace() {  # ROOT; /init of a guest is the runner
-  run "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- "$tracer" --rows 1000 -- \
+  run "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- "$tracer" contention --rows 1000 -- \
     /init case contend_ww "procs=4;op=split;root=$1" --mode=smp
   expect_status 0; expect out 'lost records: 0'; expect out 'unmatched: [01] begins, [01] ends'
 }
