@@ -135,8 +135,8 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
       ->capture_default_str()
       ->check(CLI::IsMember({"quick", "full"}));
   cmd.add_option("--passes", opt.passes,
-                 "passes, joined with commas: bare, state, objects, faults, counters, contention\n"
-                 "(default: those of the mode)");
+                 "passes, joined with commas: " + pass_names() +
+                     "\n(default: those of the mode; see `rmaplab list --passes`)");
   cmd.add_option("--case-timeout", opt.case_timeout_s,
                  "seconds one case may take; a guest's own seconds in the lab")
       ->capture_default_str()

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "reports/report.h"
@@ -23,6 +24,7 @@ struct Case {
   std::string arguments;
   // metric -> site -> values of the repetitions
   std::map<std::string, std::map<std::string, std::vector<double>>> values;
+  std::map<std::string, std::string> notes;  // metric -> what a reader of its value must know
 
   std::string label() const
   {
@@ -52,42 +54,148 @@ std::vector<Case> cases_of(const Run& run)
     const auto [at, fresh] = index.try_emplace({sample.workload, sample.arguments}, cases.size());
     if (fresh)
       cases.push_back({.workload = sample.workload, .arguments = sample.arguments});
+    Case& one = cases[at->second];
     if (sample.value)
-      cases[at->second].values[sample.metric][sample.site].push_back(*sample.value);
+      one.values[sample.metric][sample.site].push_back(*sample.value);
+    if (sample.value && !sample.reason.empty())
+      one.notes[sample.metric] = sample.reason;
   }
   return cases;
 }
 
+// Never a zero for what is none: below 1 two digits that count.
 std::string figure(double value)
 {
-  return value != std::round(value) && std::abs(value) < 1000 ? fmt::format("{:.1f}", value)
-                                                              : grouped(std::round(value));
+  const double magnitude = std::abs(value);
+  if (value == std::round(value) || magnitude >= 1000)
+    return grouped(std::round(value));
+  return magnitude < 1 ? fmt::format("{:.2g}", value) : fmt::format("{:.1f}", value);
 }
 
-constexpr int kLabel = 42;
-
-// A section of one line a case; nothing where no case has a value.
-std::string section(const std::string& title, const std::vector<Case>& cases,
-                    const std::function<std::string(const Case&)>& line)
+// "-" where there is no value, a star where there is something to know about it.
+std::string cell(const Case& one, const std::string& metric, double scale = 1)
 {
-  std::string text;
-  for (const Case& one : cases)
-    if (const std::string found = line(one); !found.empty()) {
-      const std::string label = one.label();
-      text += static_cast<int>(label.size()) > kLabel
-                  ? fmt::format("  {}\n  {:{}}", label, "", kLabel)
-                  : fmt::format("  {:{}}", label, kLabel);
-      text += found + "\n";
+  const auto value = one.median(metric);
+  return value ? figure(*value * scale) + (one.notes.count(metric) ? "*" : "") : "-";
+}
+
+constexpr std::size_t kColumns = 100;
+constexpr std::size_t kLabel = 42;
+
+struct Column {
+  std::string heading;
+  std::size_t width;
+  std::function<std::string(const Case&)> cell;
+};
+
+// A line a case that has any of `metrics`, with what `more` tells of it below; nothing where
+// no case has one.
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::string> metrics;
+  std::function<std::string(const Case&)> more;
+
+  std::string text(const std::vector<Case>& cases) const
+  {
+    std::string rows;
+    for (const Case& one : cases) {
+      if (std::none_of(metrics.begin(), metrics.end(),
+                       [&](const auto& metric) { return one.median(metric).has_value(); }))
+        continue;
+      rows += first_cell(fmt::format("  {}", one.label()));
+      for (const Column& column : columns)
+        rows += fmt::format(" {:>{}}", column.cell(one), column.width);
+      rows += '\n' + (more ? more(one) : "");
     }
-  return text.empty() ? text : fmt::format("\n{}\n{}", title, text);
+    if (rows.empty())
+      return rows;
+    std::string head = first_cell(title);
+    for (const Column& column : columns)
+      head += fmt::format(" {:>{}}", column.heading, column.width);
+    return fmt::format("\n{}\n{}", head, rows);
+  }
+  // What is too long stands on a line of its own.
+  static std::string first_cell(const std::string& text)
+  {
+    constexpr std::size_t width = kLabel + 2;
+    return text.size() > width ? fmt::format("{}\n{:{}}", text, "", width)
+                               : fmt::format("{:{}}", text, width);
+  }
+};
+
+Column of_metric(const std::string& heading, std::size_t width, const std::string& metric,
+                 double scale = 1)
+{
+  return {.heading = heading, .width = width, .cell = [metric, scale](const Case& one) {
+            return cell(one, metric, scale);
+          }};
 }
 
-std::string times(const Case& one)
+// Words in lines of at most kColumns, each indented.
+std::string wrapped(std::string_view text, const std::string& indent)
 {
-  const auto spread = one.spread("wall_time");
-  return spread ? fmt::format(" {:>12}  [{}, {}]", figure(spread->median), figure(spread->min),
-                              figure(spread->max))
-                : "";
+  std::string lines;
+  std::string line;
+  for (const auto word : split_blanks(text)) {
+    if (!line.empty() && indent.size() + line.size() + 1 + word.size() > kColumns) {
+      lines += indent + line + '\n';
+      line.clear();
+    }
+    line += fmt::format("{}{}", line.empty() ? "" : " ", word);
+  }
+  return lines + indent + line + '\n';
+}
+
+std::string times(const std::vector<Case>& cases)
+{
+  const Table table{.title = "wall time, ns an operation",
+                    .columns = {of_metric("median", 12, "wall_time"),
+                                {.heading = "least and greatest repetition",
+                                 .width = 31,
+                                 .cell =
+                                     [](const Case& one) {
+                                       const auto spread = one.spread("wall_time");
+                                       return fmt::format("{} to {}", figure(spread->min),
+                                                          figure(spread->max));
+                                     }}},
+                    .metrics = {"wall_time"}};
+  return table.text(cases);
+}
+
+// Both roots of a workload that has a control: what it costs to share one.
+std::string against_control(const std::vector<Case>& cases)
+{
+  constexpr std::string_view kShared = "root=shared";
+  constexpr std::string_view kPrivate = "root=private";
+  std::string rows;
+  for (const Case& one : cases) {
+    const auto at = one.arguments.find(kShared);
+    if (at == std::string::npos)
+      continue;
+    std::string arguments = one.arguments;
+    arguments.replace(at, kShared.size(), kPrivate);
+    const auto control = std::find_if(cases.begin(), cases.end(), [&](const Case& other) {
+      return other.workload == one.workload && other.arguments == arguments;
+    });
+    const auto shared = one.spread("wall_time");
+    const auto apart = control == cases.end() ? std::nullopt : control->spread("wall_time");
+    if (!shared || !apart || apart->median <= 0)
+      continue;
+    const bool overlap = shared->min <= apart->max && apart->min <= shared->max;
+    std::string label = one.label();
+    label.erase(label.find(kShared), kShared.size());
+    rows +=
+        Table::first_cell(fmt::format("  {}", trim(label))) +
+        fmt::format(" {:>12} {:>12} {:>8.2f}{}\n", figure(shared->median), figure(apart->median),
+                    shared->median / apart->median, overlap ? "  (ranges overlap)" : "");
+  }
+  if (rows.empty())
+    return rows;
+  return "\n" + Table::first_cell("one root or many, ns an operation, untraced") +
+         fmt::format(" {:>12} {:>12} {:>8}\n", "shared", "private", "ratio") + rows +
+         "  A writer that spins until it has an rwsem leaves no event: its waiting shows in this "
+         "ratio only.\n";
 }
 
 // "37: anon_vma_fork" or "74: anon_vma_clone 37, anon_vma_fork 37".
@@ -109,56 +217,125 @@ std::string by_site(const Case& one, const std::string& metric)
   return text;
 }
 
-std::string objects(const Case& one)
+// What one operation allocated and did not free.
+std::string kept(const Case& one)
 {
-  if (!one.median("alloc_anon_vma"))
-    return {};
-  std::string text = fmt::format(" {:>6}", figure(one.median("alloc_vm_area_struct").value_or(0)));
-  const std::string indent = "\n      ";
-  std::string kept;
+  std::string text;
   for (const char* cache : {"vm_area_struct", "anon_vma", "anon_vma_chain"}) {
     const auto allocated = one.median(std::string("alloc_") + cache);
     const auto freed = one.median(std::string("free_") + cache);
     if (allocated && freed && *allocated != *freed)
-      kept += fmt::format("{}{:+.0f} {}", kept.empty() ? "" : ", ", *allocated - *freed, cache);
+      text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", *allocated > *freed ? "+" : "",
+                          figure(*allocated - *freed), cache);
   }
-  text += fmt::format(" {:>8} {:>8}", figure(one.median("alloc_anon_vma").value_or(0)),
-                      figure(one.median("alloc_anon_vma_chain").value_or(0)));
-  if (!kept.empty())
-    text += fmt::format("{}kept: {}", indent, kept);
-  if (one.median("alloc_anon_vma").value_or(0) > 0)
-    text += fmt::format("{}anon_vma {}", indent, by_site(one, "alloc_anon_vma"));
-  if (one.median("alloc_anon_vma_chain").value_or(0) > 0)
-    text += fmt::format("{}AVC {}", indent, by_site(one, "alloc_anon_vma_chain"));
   return text;
 }
 
-std::string forest(const Case& one)
+constexpr const char* kIndent = "      ";
+
+std::string objects(const std::vector<Case>& cases)
 {
-  const auto avcs = one.median("forest_avcs");
-  if (!avcs)
-    return {};
-  return fmt::format(" {:>7} {:>9} {:>6} {:>6} {:>6}", figure(*avcs),
-                     figure(one.median("forest_anon_vmas").value_or(0)),
-                     figure(one.median("forest_longest_chain").value_or(0)),
-                     figure(one.median("forest_tree_depth").value_or(0)),
-                     figure(one.median("forest_widest_fan_out").value_or(0)));
+  const Table table{.title = "objects allocated by one operation",
+                    .columns = {of_metric("VMA", 9, "alloc_vm_area_struct"),
+                                of_metric("anon_vma", 9, "alloc_anon_vma"),
+                                of_metric("AVC", 9, "alloc_anon_vma_chain")},
+                    .metrics = {"alloc_vm_area_struct", "alloc_anon_vma", "alloc_anon_vma_chain"},
+                    .more = [](const Case& one) {
+                      std::string text;
+                      if (const std::string left = kept(one); !left.empty())
+                        text += fmt::format("{}kept: {}\n", kIndent, left);
+                      if (one.median("alloc_anon_vma").value_or(0) > 0)
+                        text += wrapped("anon_vma " + by_site(one, "alloc_anon_vma"), kIndent);
+                      if (one.median("alloc_anon_vma_chain").value_or(0) > 0)
+                        text += wrapped("AVC " + by_site(one, "alloc_anon_vma_chain"), kIndent);
+                      return text;
+                    }};
+  return table.text(cases);
 }
 
-std::string contention(const Case& one)
+std::string forest(const std::vector<Case>& cases)
 {
-  const auto waits = one.median("anon_vma_waits");
-  if (!waits)
-    return {};
-  auto value = [&](const char* metric) { return one.median(metric).value_or(0); };
-  std::string text =
-      fmt::format(" {:>8} {:>10.3f} {:>10.3f}", figure(*waits), value("anon_vma_wait_time") * 1e-6,
-                  (value("mmap_lock_wait_time") + value("other_lock_wait_time")) * 1e-6);
-  if (const auto time = one.median("wall_time"))
-    text += fmt::format("\n      {} ns an operation untraced (median)", figure(*time));
-  text += fmt::format("\n      {} waits began, {} ended, {} unmatched, {} lost",
-                      figure(value("lock_begins")), figure(value("lock_ends")),
-                      figure(value("lock_unmatched")), figure(value("lock_lost")));
+  const Table table{
+      .title = "forest of the state held still",
+      .columns = {of_metric("AVC", 9, "forest_avcs"), of_metric("anon_vma", 9, "forest_anon_vmas"),
+                  of_metric("longest chain", 13, "forest_longest_chain"),
+                  of_metric("depth", 6, "forest_tree_depth"),
+                  of_metric("widest fan", 10, "forest_widest_fan_out")},
+      .metrics = {"forest_avcs"}};
+  return table.text(cases);
+}
+
+std::string faults(const std::vector<Case>& cases)
+{
+  const Table table{.title = "page faults of one operation",
+                    .columns = {of_metric("arena", 9, "page_faults_arena"),
+                                of_metric("other", 9, "page_faults_other"),
+                                of_metric("peak VMAs", 10, "vmas_peak")},
+                    .metrics = {"page_faults_arena", "vmas_peak"}};
+  std::string text = table.text(cases);
+  if (!text.empty())
+    text +=
+        "  Peak VMAs: of the process tree, as a sampler of some kHz met it; what is shorter is "
+        "missed.\n";
+  return text;
+}
+
+std::string counters(const Run& run, const std::vector<Case>& cases)
+{
+  const std::string source = manifest_value(run.manifest, "counters.source");
+  const Table tables[] = {
+      {.title = "software counters an operation",
+       .columns = {of_metric("task clock, ns", 14, "task_clock"),
+                   of_metric("faults", 9, "page_faults"),
+                   of_metric("switches", 9, "context_switches"),
+                   of_metric("migrations", 11, "cpu_migrations")},
+       .metrics = {"task_clock", "page_faults", "context_switches", "cpu_migrations"}},
+      {.title = "in kernel mode, through " + (source.empty() ? "no named source" : source),
+       .columns = {of_metric("instructions", 13, "kernel_instructions"),
+                   of_metric("cycles", 12, "kernel_cycles"),
+                   of_metric("cache miss", 10, "kernel_cache_misses"),
+                   of_metric("TLB miss", 8, "kernel_dtlb_load_misses"),
+                   of_metric("br. miss", 8, "kernel_branch_misses")},
+       .metrics = {"kernel_instructions", "kernel_cycles", "kernel_cache_misses",
+                   "kernel_dtlb_load_misses", "kernel_branch_misses"}},
+      {.title = "in user mode",
+       .columns = {of_metric("instructions", 13, "user_instructions"),
+                   of_metric("cycles", 12, "user_cycles")},
+       .metrics = {"user_instructions", "user_cycles"}},
+  };
+  std::string text;
+  std::set<std::string> notes;
+  for (const Table& table : tables) {
+    text += table.text(cases);
+    for (const Case& one : cases)
+      for (const std::string& metric : table.metrics)
+        if (const auto note = one.notes.find(metric); note != one.notes.end())
+          notes.insert(note->second);
+  }
+  if (text.empty())
+    return text;
+  for (const std::string& note : notes)
+    text += wrapped(fmt::format("* {}", note), "  ");
+  return text + "  What `null` has is the counters' own cost, and part of every figure.\n";
+}
+
+// Without the outer callers that do not fit; samples.csv has them all.
+std::string shortened(std::string line)
+{
+  constexpr std::string_view kMore = " < ...";
+  if (line.size() > kColumns)
+    line.replace(std::min(line.rfind(" < ", kColumns - kMore.size()), kColumns - kMore.size()),
+                 std::string::npos, kMore);
+  return line;
+}
+
+std::string callers(const Case& one)
+{
+  std::string text = wrapped(
+      fmt::format("{} waits of all locks began in {} operations, {} ended, {} unmatched, {} lost",
+                  cell(one, "lock_begins"), cell(one, "lock_operations"), cell(one, "lock_ends"),
+                  cell(one, "lock_unmatched"), cell(one, "lock_lost")),
+      kIndent);
   const auto sites = one.values.find("lock_wait_time");
   if (sites == one.values.end())
     return text;
@@ -167,36 +344,37 @@ std::string contention(const Case& one)
     order.emplace_back(-*one.median("lock_wait_time", site), site);
   std::sort(order.begin(), order.end());
   constexpr std::size_t kShown = 6;
-  for (std::size_t i = 0; i < order.size() && i < kShown; ++i)
-    text += fmt::format(
-        "\n      {:>6} waits {:>9.3f} ms, p99 {:>7.1f} us  {}",
-        figure(one.median("lock_waits", order[i].second).value_or(0)), -order[i].first * 1e-6,
-        one.median("lock_wait_p99", order[i].second).value_or(0) * 1e-3, order[i].second);
+  text += fmt::format("{}{:>7} {:>8} {:>8}  by class, kind and caller\n", kIndent, "waits", "ms",
+                      "p99, us");
+  for (std::size_t i = 0; i < order.size() && i < kShown; ++i) {
+    const auto& [time, site] = order[i];
+    text += shortened(fmt::format(
+        "{}{:>7} {:>8} {:>8}  {}", kIndent, figure(one.median("lock_waits", site).value_or(0)),
+        figure(-time * 1e-6), figure(one.median("lock_wait_p99", site).value_or(0) * 1e-3), site));
+    text += '\n';
+  }
+  if (order.size() > kShown)
+    text += fmt::format("{}and {} more\n", kIndent, order.size() - kShown);
   return text;
 }
 
-std::string counters(const Case& one)
+std::string contention(const std::vector<Case>& cases)
 {
-  std::string text;
-  for (const char* metric :
-       {"user_instructions", "kernel_instructions", "user_cycles", "kernel_cycles",
-        "kernel_cache_misses", "kernel_dtlb_load_misses", "kernel_branch_misses", "task_clock",
-        "page_faults", "context_switches", "cpu_migrations"})
-    if (const auto value = one.median(metric))
-      text += fmt::format("{}{} {}", text.empty() ? " " : ", ", metric, figure(*value));
-  return text;
-}
-
-std::string faults(const Case& one)
-{
-  const auto arena = one.median("page_faults_arena");
-  if (!arena)
-    return {};
-  std::string text = fmt::format(" {:>8} {:>8}", figure(*arena),
-                                 figure(one.median("page_faults_other").value_or(0)));
-  if (const auto peak = one.median("vmas_peak"))
-    text += fmt::format(" {:>10}", figure(*peak));
-  return text;
+  const auto share = [](const Case& one) -> std::string {
+    const auto of = [&](const char* metric) { return one.median(metric).value_or(0); };
+    const double all =
+        of("anon_vma_wait_time") + of("mmap_lock_wait_time") + of("other_lock_wait_time");
+    return all > 0 ? figure(100 * of("anon_vma_wait_time") / all) + " %" : "-";
+  };
+  const Table table{.title = "waits for locks, whole machine",
+                    .columns = {of_metric("anon_vma", 9, "anon_vma_waits"),
+                                of_metric("ms", 8, "anon_vma_wait_time", 1e-6),
+                                {.heading = "of all", .width = 9, .cell = share},
+                                of_metric("mmap_lock ms", 13, "mmap_lock_wait_time", 1e-6),
+                                of_metric("others ms", 10, "other_lock_wait_time", 1e-6)},
+                    .metrics = {"anon_vma_waits"},
+                    .more = callers};
+  return table.text(cases);
 }
 
 // What has no value, by reason: metrics and how many rows of each.
@@ -214,11 +392,15 @@ std::string not_measured(const Run& run)
       names += (names.empty() ? "" : ", ") + metric;
       rows += count;
     }
-    text += fmt::format("not measured ({} rows): {}\n  {}\n", rows, reason, names);
+    text += wrapped(fmt::format("not measured ({} row{}): {}", rows, rows == 1 ? "" : "s", reason),
+                    "") +
+            wrapped(names, "  ");
   }
   for (const Sample& sample : run.samples)
     if (sample.status == SampleStatus::fail)
-      text += fmt::format("FAILED {} {}: {}\n", sample.workload, sample.arguments, sample.reason);
+      text += fmt::format("FAILED {}{}{} ({}): {}\n", sample.workload,
+                          sample.arguments.empty() ? "" : " ", sample.arguments, sample.pass,
+                          sample.reason);
   return text.empty() ? text : fmt::format("\n{}", text);
 }
 
@@ -227,37 +409,15 @@ std::string not_measured(const Run& run)
 std::string run_report(const Run& run)
 {
   const auto cases = cases_of(run);
-  std::size_t values = 0;
-  for (const Sample& sample : run.samples)
-    values += sample.value.has_value();
-  std::string text =
-      fmt::format("{} values on {}\n", values, manifest_value(run.manifest, "kernel.release"));
+  const auto values = std::count_if(run.samples.begin(), run.samples.end(),
+                                    [](const Sample& sample) { return sample.value.has_value(); });
+  const std::string release = manifest_value(run.manifest, "kernel.release");
+  std::string text = fmt::format("{} value{} on {}\n", values, values == 1 ? "" : "s",
+                                 release.empty() ? "an unnamed kernel" : release);
   if (const auto gfp = manifest_value(run.manifest, "kernel.anon_vma_clone_gfp"); !gfp.empty())
     text += fmt::format("anon_vma_clone allocates with {}\n", gfp);
-  text += section("wall time, ns an operation: median [least, greatest repetition]", cases, times);
-  text += section(fmt::format("objects allocated by one operation: {:>{}} {:>8} {:>8}", "VMA",
-                              kLabel - 28, "anon_vma", "AVC"),
-                  cases, objects);
-  text += section(fmt::format("forest of the state held still:{:>{}} {:>9} {:>6} {:>6} {:>6}",
-                              "AVC", kLabel - 21, "anon_vma", "chain", "depth", "fan"),
-                  cases, forest);
-  text += section(fmt::format("page faults of one operation:{:>{}} {:>8} {:>10}", "arena",
-                              kLabel - 18, "other", "peak VMAs"),
-                  cases, faults);
-  text += section(
-      fmt::format("counters an operation ({})",
-                  manifest_value(run.manifest, "counters.source").empty()
-                      ? "software only"
-                      : "hardware through " + manifest_value(run.manifest, "counters.source")),
-      cases, counters);
-  text += section(fmt::format("lock waits, of anon_vma roots and other locks:{:>{}} {:>10} {:>10}",
-                              "waits", kLabel - 35, "ms", "others, ms"),
-                  cases, contention);
-  if (text.find("lock waits, of") != std::string::npos)
-    text +=
-        "  An rwsem's waiter that spins until it has the lock leaves no event: compare the\n"
-        "  untraced figures of root=shared with those of their control root=private.\n";
-  return text + not_measured(run);
+  return text + times(cases) + against_control(cases) + objects(cases) + forest(cases) +
+         faults(cases) + counters(run, cases) + contention(cases) + not_measured(run);
 }
 
 }  // namespace rmaplab

@@ -22,6 +22,7 @@
 #include "results/metric.h"
 #include "results/sample.h"
 #include "session/capabilities.h"
+#include "session/pass_probe.h"
 #include "session/probe_client.h"
 #include "workloads/arena.h"
 
@@ -34,30 +35,9 @@ namespace
 constexpr int kRecordFd = 3;
 constexpr int kProbeFd = 4;
 
-std::string_view first_metric(const Plan& plan, Pass pass)
-{
-  switch (pass) {
-    case Pass::bare:
-      break;
-    case Pass::state:
-      return "vmas";
-    case Pass::objects:
-      return "alloc_vm_area_struct";
-    case Pass::faults:
-      return "page_faults_arena";
-    case Pass::counters:
-      return "task_clock";
-    case Pass::contention:
-      return "anon_vma_waits";
-    case Pass::forest:
-      return "forest_avcs";
-  }
-  return plan.mode == Mode::exact ? "instructions" : "wall_time";
-}
-
 Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::string& reason)
 {
-  const std::string_view metric = first_metric(plan, planned.pass);
+  const std::string metric = metrics_of(plan, planned.pass).front();
   return Sample{.run = {},
                 .boot = 0,
                 .replica = plan.replica,
@@ -65,7 +45,7 @@ Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::strin
                 .workload_version = planned.workload->version,
                 .arguments = arguments_text(*planned.workload, planned.values),
                 .repetition = 0,
-                .metric = std::string(metric),
+                .metric = metric,
                 .unit = std::string(find_metric(metric)->unit),
                 .value = std::nullopt,
                 .status = SampleStatus::fail,

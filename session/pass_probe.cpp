@@ -6,6 +6,16 @@
 namespace rmaplab
 {
 
+std::vector<std::string> metrics_of(const Plan& plan, Pass pass)
+{
+  if (pass == Pass::bare)
+    return plan.mode == Mode::exact ? std::vector<std::string>{"instructions", "instructions_mean"}
+                                    : std::vector<std::string>{"wall_time"};
+  const auto probe = make_probe(plan, {.workload = catalog().front(), .values = {}, .pass = pass});
+  const auto names = probe->metrics();
+  return {names.begin(), names.end()};
+}
+
 std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& planned)
 {
   switch (planned.pass) {

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,9 @@ class PassProbe
   // How often the workload runs; by default one operation.
   virtual Repeats repeats(Repeats) const { return {}; }
 };
+
+// Names of the rows a pass gives in any case, the one that a failed case is told by first.
+std::vector<std::string> metrics_of(const Plan& plan, Pass pass);
 
 // Every pass but Pass::bare has one.
 std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& planned);

@@ -15,9 +15,37 @@ namespace rmaplab
 namespace
 {
 
-// In the order in which they run.
-constexpr Pass kAllPasses[] = {Pass::bare,     Pass::state,      Pass::objects, Pass::faults,
-                               Pass::counters, Pass::contention, Pass::forest};
+constexpr PassInfo kPasses[] = {
+    {.pass = Pass::bare,
+     .name = "bare",
+     .arms = "the clock alone",
+     .cost = "none: its times are the ones to compare"},
+    {.pass = Pass::state,
+     .name = "state",
+     .arms = "reads VMA counts and slab use while one operation is held still",
+     .cost = "times are not taken; slab caches are shrunk, machine-wide, before each reading"},
+    {.pass = Pass::objects,
+     .name = "objects",
+     .arms = "kmem events of one operation in a trace instance; the anon_vma forest it leaves",
+     .cost = "about a microsecond an event; pins the case to one CPU; 8 MiB of buffer, 64 in full"},
+    {.pass = Pass::faults,
+     .name = "faults",
+     .arms = "page-fault events with addresses; a sampler of the process tree's VMAs",
+     .cost = "0.7 us a fault, 30 us a fork; the sampler, about once a ms, reads the tree's "
+             "/proc/PID/maps"},
+    {.pass = Pass::counters,
+     .name = "counters",
+     .arms = "hardware and software counters, in as many rounds as the PMU needs",
+     .cost = "switching them on and off is in each figure; `null` shows how much"},
+    {.pass = Pass::contention,
+     .name = "contention",
+     .arms = "lock:contention_begin and _end of the whole machine, for workloads that contend",
+     .cost = "none seen above the noise (docs/probe-costs.md); 8 MiB of ring a CPU"},
+    {.pass = Pass::forest,
+     .name = "forest",
+     .arms = "the anon_vma forest of what one operation holds, for `rmaplab forest --workload`",
+     .cost = "times are not taken"},
+};
 
 Result<std::vector<Pass>> passes_of(const Plan& plan)
 {
@@ -68,24 +96,24 @@ std::string_view to_string(Mode mode)
   return "?";
 }
 
+std::span<const PassInfo> all_passes()
+{
+  return kPasses;
+}
+
+std::string pass_names()
+{
+  std::string names;
+  for (const PassInfo& info : kPasses)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", info.name);
+  return names;
+}
+
 std::string_view to_string(Pass pass)
 {
-  switch (pass) {
-    case Pass::bare:
-      return "bare";
-    case Pass::state:
-      return "state";
-    case Pass::objects:
-      return "objects";
-    case Pass::faults:
-      return "faults";
-    case Pass::counters:
-      return "counters";
-    case Pass::contention:
-      return "contention";
-    case Pass::forest:
-      return "forest";
-  }
+  for (const PassInfo& info : kPasses)
+    if (info.pass == pass)
+      return info.name;
   return "?";
 }
 
@@ -99,16 +127,11 @@ Result<Mode> parse_mode(std::string_view text)
 
 Result<Pass> parse_pass(std::string_view text)
 {
-  for (const Pass pass : kAllPasses)
-    if (text == to_string(pass))
-      return pass;
-  {
-    std::string names;
-    for (const Pass pass : kAllPasses)
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(pass));
-    return Error{.code = Errc::usage,
-                 .context = fmt::format("no pass \"{}\", expected some of {}", text, names)};
-  }
+  for (const PassInfo& info : kPasses)
+    if (text == info.name)
+      return info.pass;
+  return Error{.code = Errc::usage,
+               .context = fmt::format("no pass \"{}\", expected some of {}", text, pass_names())};
 }
 
 std::vector<Pass> default_passes(const Plan& plan)

@@ -2,6 +2,7 @@
 // What is to be measured, as a list of cases decided before anything runs.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,17 @@ std::string_view to_string(Mode mode);
 std::string_view to_string(Pass pass);
 Result<Mode> parse_mode(std::string_view text);
 Result<Pass> parse_pass(std::string_view text);
+
+// What `rmaplab list --passes` tells of one.
+struct PassInfo {
+  Pass pass = Pass::bare;
+  std::string_view name;  // in samples.csv and on the command line
+  std::string_view arms;
+  std::string_view cost;  // to what is measured while it is armed
+};
+// In the order in which they run.
+std::span<const PassInfo> all_passes();
+std::string pass_names();  // joined with ", "
 
 struct PlannedCase {
   const Workload* workload = nullptr;
