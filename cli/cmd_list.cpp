@@ -63,7 +63,7 @@ void print_passes(std::ostream& out)
   }
 }
 
-// Those of one summary line each, under the unit and class they share.
+// Summary and unit of each, under the source, class and direction that neighbours share.
 void print_metrics(std::ostream& out)
 {
   std::size_t width = 0;
@@ -75,9 +75,9 @@ void print_metrics(std::ostream& out)
         fmt::format("{}; {}, {}{}", m.source, to_string(m.kind), to_string(m.better),
                     m.floor > 0 ? fmt::format(", floor {:g}%", m.floor * 100) : "");
     if (source != shared)
-      out << (shared.empty() ? "" : "\n") << "from " << source << '\n';
+      out << (shared.empty() ? "" : "\n") << "source: " << source << '\n';
     shared = source;
-    out << entry("  " + std::string(m.name), width + 2, fmt::format("{}: {}", m.unit, m.summary));
+    out << entry("  " + std::string(m.name), width + 2, fmt::format("{} [{}]", m.summary, m.unit));
   }
 }
 

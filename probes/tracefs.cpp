@@ -31,6 +31,18 @@ constexpr const char* kPlaces[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tra
 
 constexpr std::string_view kInstancePrefix = "rmaplab-";
 
+// A zombie too: its new parent may be slow to reap it.
+bool has_ended(pid_t pid)
+{
+  if (::kill(pid, 0) < 0 && errno == ESRCH)
+    return true;
+  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
+  if (!stat)
+    return false;
+  const auto name_end = stat->rfind(") ");  // proc_pid_stat(5): "PID (NAME) STATE"
+  return name_end != std::string::npos && stat->compare(name_end + 2, 1, "Z") == 0;
+}
+
 bool is_tracefs(const std::string& folder)
 {
   return ::access((folder + "/events").c_str(), F_OK) == 0;
@@ -94,7 +106,7 @@ std::size_t remove_stale_instances(const std::string& root)
   std::error_code error;
   for (const auto& folder : std::filesystem::directory_iterator(root + "/instances", error))
     if (const auto owner = trace_instance_owner(folder.path().filename().string()))
-      if (*owner == ::getpid() || (::kill(*owner, 0) < 0 && errno == ESRCH))
+      if (*owner == ::getpid() || has_ended(*owner))
         stale.push_back(folder.path());
   return static_cast<std::size_t>(std::count_if(stale.begin(), stale.end(), [](const auto& path) {
     return ::rmdir(path.c_str()) < 0 && errno != ENOENT;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -68,6 +69,17 @@ class StaleInstances : public testing::Test
 TEST_F(StaleInstances, OfEndedProcessesAreRemoved)
 {
   const fs::path dead = instance(instance_of(ended_process()));
+  EXPECT_EQ(remove_stale(), 0u);
+  EXPECT_FALSE(fs::exists(dead));
+}
+
+TEST_F(StaleInstances, OfZombiesAreRemoved)
+{
+  auto child = Child::spawn({.argv = {"true"}});
+  ASSERT_TRUE(child);
+  siginfo_t about;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child->pid()), &about, WEXITED | WNOWAIT), 0);
+  const fs::path dead = instance(instance_of(child->pid()));
   EXPECT_EQ(remove_stale(), 0u);
   EXPECT_FALSE(fs::exists(dead));
 }
