@@ -27,9 +27,12 @@ TEST(MetricsOfAPass, BelongToOnePassEach)
 {
   for (const Mode mode : {Mode::host, Mode::exact}) {
     std::set<std::string> seen;
-    for (const PassInfo& info : all_passes())
+    for (const PassInfo& info : all_passes()) {
+      if (info.pass == Pass::forest)
+        continue;  // gives no figures of its own: its name stands for what it could not read
       for (const std::string& name : metrics_of({.mode = mode}, info.pass))
         EXPECT_TRUE(seen.insert(name).second) << name;
+    }
   }
 }
 
@@ -45,7 +48,7 @@ TEST(PassTable, HasEachPassOnceInTheOrderOfTheEnum)
   int number = 0;
   for (const PassInfo& info : all_passes())
     EXPECT_EQ(static_cast<int>(info.pass), number++) << info.name;
-  EXPECT_EQ(number, static_cast<int>(Pass::contention) + 1);
+  EXPECT_EQ(number, static_cast<int>(Pass::forest) + 1);
 }
 
 TEST(PassTable, TellsWhatIsArmedAndWhatItCosts)
