@@ -19,9 +19,13 @@
 #include "probes/forest_decode.h"
 #include "probes/process_tree.h"
 
-// The compiled program, part of this object file.
+// The compiled program, part of this object file. The names are global: of local ones the
+// assembler for arm64 makes offsets into .rodata, which its table of addresses (GOT) has no
+// room for, and the program would end where it begins.
 asm(".pushsection .rodata\n"
     ".balign 8\n"
+    ".globl rmaplab_forest_bpf_begin, rmaplab_forest_bpf_end\n"
+    ".hidden rmaplab_forest_bpf_begin, rmaplab_forest_bpf_end\n"
     "rmaplab_forest_bpf_begin:\n"
     ".incbin \"" RMAPLAB_FOREST_BPF
     "\"\n"
