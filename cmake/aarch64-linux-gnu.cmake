@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Cross-compiles rmaplab-runner for arm64 guests: g++-aarch64-linux-gnu and libc from
+# Cross-compiles the programs of arm64 guests: g++-aarch64-linux-gnu and libc from
 # Debian's cross packages, the other libraries from the folder that scripts/arm64-sysroot
 # makes. The build folder's link `sysroot` is where `rmaplab` finds those for the guest.
 set(CMAKE_SYSTEM_NAME Linux)

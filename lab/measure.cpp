@@ -174,10 +174,14 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
   if (!runner)
     return runner.error();
   // Where they were built: what looks on from outside, and PAPI for a guest with a PMU.
-  const char* const helper_name = build->sysroot.empty() ? "rmaplab-probe" : "rmaplab-papi.so";
-  const auto helper = build->runner.parent_path() / helper_name;
-  if (std::filesystem::exists(helper)) {
-    const auto files = program_files(helper, helper_name, *build);
+  std::vector<std::string> helpers = {"rmaplab-probe"};
+  if (!build->sysroot.empty())
+    helpers.emplace_back("rmaplab-papi.so");
+  for (const std::string& name : helpers) {
+    const auto helper = build->runner.parent_path() / name;
+    if (!std::filesystem::exists(helper))
+      continue;
+    const auto files = program_files(helper, name, *build);
     if (!files)
       return files.error();
     runner->insert(runner->end(), files->begin(), files->end());
