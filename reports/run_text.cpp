@@ -316,6 +316,8 @@ std::string counters(const Run& run, const std::vector<Case>& cases)
     return text;
   for (const std::string& note : notes)
     text += wrapped(fmt::format("* {}", note), "  ");
+  if (const auto reach = manifest_value(run.manifest, "counters.reach"); !reach.empty())
+    text += wrapped("Counted: " + reach + ".", "  ");
   return text + "  What `null` has is the counters' own cost, and part of every figure.\n";
 }
 

@@ -22,7 +22,7 @@ struct ProbeAnswer {
 class ProbeClient
 {
  public:
-  // The slowest answer, the first of a kind in an emulated guest, took 0.4 s.
+  // The slowest answer, the first of a kind in an emulated guest, took 1.2 s.
   static constexpr int kTimeoutMs = 10'000;
 
   // Not its owner. -1: every question is answered with Errc::unsupported.

@@ -7,8 +7,8 @@ programs=$(dirname "$RMAPLAB")
 mkdir "$work/bin" && cp "$programs/rmaplab" "$programs/rmaplab-runner" "$work/bin/" || exit 1
 rmaplab=$work/bin/rmaplab
 # The faults pass asks for the curve of each operation; what the kernel gives is still there.
-faults() {
-  run "$rmaplab" run -w null --passes faults -o "$work/o" --label "$1"
+faults() {  # LABEL [WORKLOADS]
+  run "$rmaplab" run -w "${2-null}" --passes faults -o "$work/o" --label "$1"
   csv=$(echo "$work/o/$1"/*/samples.csv)
 }
 server() { printf '#!/bin/bash\n%s\n' "$1" >"$work/bin/rmaplab-probe"; chmod +x "$work/bin/rmaplab-probe"; }
@@ -28,6 +28,10 @@ expect_status "$wanted"; reason 'rmaplab-probe has ended'
 server 'while read -r line <&3; do echo nonsense >&3; done'
 faults nonsense
 expect_status "$wanted"; reason '"rmaplab-probe answered ""nonsense"""'
+server "mkdir $work/died 2>/dev/null && exit 1; exec $programs/rmaplab-probe \"\$@\""
+faults once null,remerge
+expect_status "$wanted"; reason 'rmaplab-probe has ended'
+grep -q ',remerge,.*,vmas_peak,[^,]*,[1-9][0-9]*,ok,' "$csv" || fail "no other server was started"
 server 'exec sleep 1000'
 faults hangs
 expect_status "$wanted"; reason 'rmaplab-probe did not answer within 10 s'

@@ -72,7 +72,8 @@ Rows whole_run()
   Rows rows;
   rows.fact("kernel.release", "6.18.44")
       .fact("kernel.anon_vma_clone_gfp", "GFP_KERNEL")
-      .fact("counters.source", "PAPI");
+      .fact("counters.source", "PAPI")
+      .fact("counters.reach", "everything that ran on CPU 1 meanwhile");
   rows.of("null", "").times({20, 20, 21}).value("task_clock", 29'500);
   rows.of("fork_flat", "vmas=16")
       .times({152'950, 149'735, 154'082})
