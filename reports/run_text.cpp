@@ -275,7 +275,7 @@ std::string faults(const std::vector<Case>& cases)
   std::string text = table.text(cases);
   if (!text.empty())
     text +=
-        "  Peak VMAs: of the process tree, as a sampler of some kHz met it; what is shorter is "
+        "  Peak VMAs: of the process tree, looked at about once a millisecond; a shorter one is "
         "missed.\n";
   return text;
 }

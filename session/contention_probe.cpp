@@ -2,6 +2,10 @@
 // The contention pass: who waited for which lock while a workload contended.
 #include <fmt/format.h>
 
+#include <map>
+#include <optional>
+#include <utility>
+
 #include "base/text.h"
 #include "session/probe_client.h"
 #include "session/probes.h"
@@ -54,15 +58,25 @@ class ContentionProbe : public PassProbe
   {
     tracing_ = false;
     const auto answer = error_ ? Result<ProbeAnswer>(*error_) : client_.ask("contention-stop");
-    if (!answer) {
+    const auto skip_all = [&](const std::string& reason) {
       for (const auto metric : metrics())
-        rows.no_value(metric, 0, SampleStatus::skip, to_string(answer.error()));
-      return;
-    }
-    auto number = [&](const char* name) {
-      const auto found = answer->fields.find(name);
-      return found == answer->fields.end() ? 0.0 : parse_double(found->second).value_or(0);
+        rows.no_value(metric, 0, SampleStatus::skip, reason);
     };
+    if (!answer)
+      return skip_all(to_string(answer.error()));
+    std::map<std::string, double> numbers;
+    for (const char* name :
+         {"begins", "ends", "continued", "unmatched_begins", "unmatched_ends", "lost"}) {
+      const auto found = answer->fields.find(name);
+      const auto number =
+          found == answer->fields.end() ? std::nullopt : parse_double(found->second);
+      if (!number)
+        return skip_all(fmt::format("rmaplab-probe's answer lacks {}", name));
+      numbers[name] = *number;
+    }
+    for (const auto& row : answer->rows)
+      if (split(row, ',').size() != kCells)
+        return skip_all(fmt::format("rmaplab-probe's answer has a row \"{}\"", row));
     Sums sums;
     for (const auto& row : answer->rows)
       report_caller(rows, row, sums);
@@ -73,10 +87,10 @@ class ContentionProbe : public PassProbe
       rows.value(fmt::format("{}_wait_time", name), 0, sum.ns);
     }
     rows.value("lock_operations", 0, operations_);
-    rows.value("lock_begins", 0, number("begins"));
-    rows.value("lock_ends", 0, number("ends") + number("continued"));
-    rows.value("lock_unmatched", 0, number("unmatched_begins") + number("unmatched_ends"));
-    rows.value("lock_lost", 0, number("lost"));
+    rows.value("lock_begins", 0, numbers["begins"]);
+    rows.value("lock_ends", 0, numbers["ends"] + numbers["continued"]);
+    rows.value("lock_unmatched", 0, numbers["unmatched_begins"] + numbers["unmatched_ends"]);
+    rows.value("lock_lost", 0, numbers["lost"]);
   }
 
  private:
@@ -88,11 +102,10 @@ class ContentionProbe : public PassProbe
     Sum anon_vma, mmap_lock, other;
   };
   // KIND,CLASS,CALLER,WAITS,TOTAL,P99,MAX,HISTOGRAM: cli/probe_contention.h
+  static constexpr std::size_t kCells = 8;
   static void report_caller(const Rows& rows, const std::string& line, Sums& sums)
   {
     const auto cells = split(line, ',');
-    if (cells.size() != 8)
-      return;
     const auto value = [&](std::size_t i) { return parse_double(cells[i]).value_or(0); };
     Sum& sum = cells[1] == "anon_vma"    ? sums.anon_vma
                : cells[1] == "mmap_lock" ? sums.mmap_lock

@@ -90,11 +90,14 @@ class FaultsProbe : public PassProbe
   {
     if (!curve_)
       return rows.no_value("vmas_peak", 0, SampleStatus::skip, to_string(curve_.error()));
-    rows.value("vmas_peak", 0, parse_double(curve_->fields["peak"]).value_or(0));
+    if (const auto peak = parse_double(curve_->fields["peak"]))
+      rows.value("vmas_peak", 0, *peak);
+    else
+      rows.no_value("vmas_peak", 0, SampleStatus::skip, "rmaplab-probe's answer lacks the peak");
     for (const auto& point : curve_->rows)  // NS COUNT
       if (const auto words = split_blanks(point); words.size() == 2)
-        rows.value("vma_curve", 0, parse_double(words[1]).value_or(0),
-                   fmt::format("at {} ns", words[0]));
+        if (const auto count = parse_double(words[1]))
+          rows.value("vma_curve", 0, *count, fmt::format("at {} ns", words[0]));
   }
 
   ProbeClient client_;
