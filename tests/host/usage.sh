@@ -31,3 +31,21 @@ expect_status 2; expect err 'not in the cache and no package list could be fetch
 
 run "$RMAPLAB" run -w null -o /proc/nowhere
 expect_status 2; expect_one_line err; expect err 'create folder /proc/nowhere'
+
+run "$RMAPLAB" run --passes nosuch -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'no pass "nosuch", expected some of bare, state,'
+run "$RMAPLAB" list --passes
+expect_status 0
+for pass in $("$RMAPLAB" run --help | sed -n 's/.*joined with commas: \(bare.*\)/\1/p' | tr -d ,); do
+  expect out "^$pass  "
+done
+expect_not out '.{101}'
+
+probe=$(dirname "$RMAPLAB")/rmaplab-probe
+run "$probe"
+expect_status 2
+run "$probe" serve --fd x
+expect_status 2
+run "$probe" contention -- "$work/nosuch"
+[ "$status" = 2 ] || [ "$status" = 77 ] || fail "exit status $status, expected 2 or 77"
+expect_one_line err; expect err '^rmaplab-probe: '
