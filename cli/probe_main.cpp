@@ -317,7 +317,7 @@ int run(int argc, char** argv)
 
   int fd = -1;
   auto* server = app.add_subcommand("serve", "answer requests read from a socket");
-  server->add_option("--fd", fd, "the socket")->required()->check(CLI::NonNegativeNumber);
+  server->add_option("--fd", fd, "the socket")->required()->check(CLI::Range(0, 65535));
   server->callback([&] {
     const auto served = serve(fd);
     status = served ? 0 : complain(served.error());
