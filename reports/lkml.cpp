@@ -270,19 +270,26 @@ std::string metric_section(const Comparison& comparison, const Metric& metric)
     return text;
   if (!changed.empty())
     text += columns("", "base", "head", "change", ranges ? "[of boots, %]" : "");
+  std::string still_all;  // workloads without a changed row
   for (const auto& workload : order) {
     const Tally& tally = tallies[workload];
     const int still = tally.identical + tally.unchanged;
-    if (changed.count(workload))
-      text += fmt::format(" {}{}\n{}", workload, item_of(comparison, workload, metric),
-                          changed[workload]);
+    const std::string difference =
+        largest[workload] > 0 ? fmt::format(", largest difference {:.2f}%", largest[workload] * 100)
+                              : "";
+    if (changed.count(workload) == 0) {
+      still_all +=
+          fmt::format("{}{} ({}{})", still_all.empty() ? "" : ", ", workload, still, difference);
+      continue;
+    }
+    text += fmt::format(" {}{}\n{}", workload, item_of(comparison, workload, metric),
+                        changed[workload]);
     if (still > 0)
-      text += fmt::format(" {}{}: {} of {} unchanged{}\n", workload,
-                          changed.count(workload) ? ", rest" : "", still, tally.all(),
-                          largest[workload] > 0
-                              ? fmt::format(", largest difference {:.2f}%", largest[workload] * 100)
-                              : "");
+      text += fmt::format(" {}, rest: {} of {} unchanged{}\n", workload, still, tally.all(),
+                          difference);
   }
+  if (!still_all.empty())
+    text += wrapped("unchanged in every case: " + still_all, 2);
   return text;
 }
 
