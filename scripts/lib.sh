@@ -55,12 +55,13 @@ install() {
   rm -f "$output"
 }
 
-# build PRESET : configures once, then builds what changed.
+# build PRESET [TARGET...] : configures once, then builds what changed.
 build() {
-  step "building (preset $1)"
-  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >/dev/null
-  quietly "build/$1/build.log" cmake --build --preset "$1" || {
-    tail -n 40 "build/$1/build.log" >&2
-    give_up "the build failed; its whole output is in build/$1/build.log"
+  preset=$1; shift
+  step "building (preset $preset)"
+  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null
+  quietly "build/$preset/build.log" cmake --build --preset "$preset" ${1:+--target "$@"} || {
+    tail -n 40 "build/$preset/build.log" >&2
+    give_up "the build failed; its whole output is in build/$preset/build.log"
   }
 }
