@@ -65,7 +65,9 @@ Result<std::string> tracefs_root()
     return refused("mounting or reading it takes root (CAP_SYS_ADMIN)");
   if (::unshare(CLONE_NEWNS) < 0)
     return refused(to_string(os_error("unshare the mount namespace")));
-  if (::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
+  // Or our mount would reach the others. In a chroot / is no mount point, /sys is.
+  if (::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 &&
+      ::mount("", "/sys", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
     return refused(to_string(os_error("make the mount namespace private")));
   if (::mount("tracefs", kPlaces[0], "tracefs", 0, nullptr) < 0)
     return refused(to_string(os_error("mount tracefs")));
