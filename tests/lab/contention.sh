@@ -5,7 +5,7 @@
 need_kernel debian:7.0
 tracer=$(dirname "$RMAPLAB")/rmaplab-probe
 trace() {  # ROOT; /init of a guest is the runner
-  run "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- "$tracer" contention --rows 1000 -- \
+  run_smp "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- "$tracer" contention --rows 1000 -- \
     /init case contend_ww "procs=4;op=split;root=$1" --mode=smp
   expect_status 0; expect out 'lost records: 0'; expect out 'unmatched: [01] begins, [01] ends'
 }
@@ -17,3 +17,14 @@ shared=$(grep -c 'write  anon_vma' "$work/out")
 trace private
 private=$(grep -c 'write  anon_vma' "$work/out")
 [ "$private" -lt "$shared" ] || fail "$private callers wait in the control, $shared under one root"
+
+# The contention pass: forks under one root wait where fork takes it.
+run_smp "$RMAPLAB" lab run --offline --mode smp --cpus 2 debian:7.0 -- run -w contend_ww \
+  --arguments 'procs=8;op=fork;root=shared' --passes contention
+expect_status 0
+for caller in 'anon_vma_clone < anon_vma_fork' 'anon_vma_fork < dup_mmap' 'unlink_anon_vmas < free_pgtables'; do
+  grep -q "lock_waits,.*anon_vma write: $caller" "$work/out" || fail "no wait in $caller"
+done
+value() { awk -F, -v m="$1" '$8==m && $14=="" {print $10}' "$work/out"; }
+[ "$(value lock_begins)" = "$(value lock_ends)" ] || fail "$(value lock_begins) begins, $(value lock_ends) ends"
+[ "$(value lock_lost)" = 0 ] || fail "$(value lock_lost) events lost"

@@ -3,6 +3,7 @@
 # smp mode boots with several CPUs and gives times, which it does not judge.
 . "$(dirname "$0")/../lib.sh"
 need_kernel debian:7.0
-run "$RMAPLAB" ab debian:7.0 debian:7.0 --mode smp --cpus 2 --replicas 1 -w 'fork_flat' -o "$work" --label smp
+run_smp "$RMAPLAB" ab debian:7.0 debian:7.0 --mode smp --cpus 2 --replicas 1 -w 'fork_flat' \
+  -o "$work" --label smp
 expect_status 0; expect out 'smp mode, 2 x '; expect out 'wall_time .*not decided'
 grep -q '"guest.cpus": "0-1"' "$work/smp/base/manifest.json" || fail "the guest has not two CPUs"

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The contention pass of a run: one root is waited for, many are not; every begin has its
+# end, nothing is lost.
+. "$(dirname "$0")/../lib.sh"
+[ "$(nproc)" -ge 2 ] || skip "nobody contends on one CPU"
+run "$RMAPLAB" run -w contend_ww --passes contention -o "$work/runs"
+[ "$status" != 77 ] || skip "$(sed -n 's/^not measured ([0-9]* rows): //p' "$work/out" | head -1)"
+expect_status 0
+csv=$(ls "$work"/runs/host/*/samples.csv)
+value() { awk -F, -v a="procs=8;op=fork;root=$1" -v m="$2" '$6==a && $8==m && $14=="" {print $10}' "$csv"; }
+[ -n "$(value shared anon_vma_waits)" ] || skip "$(grep -m1 contention, "$csv" | cut -d, -f12)"
+for root in shared private; do
+  begins=$(value $root lock_begins)
+  ends=$(value $root lock_ends)
+  [ "$(value $root lock_lost)" = 0 ] || fail "$(value $root lock_lost) events lost"
+  # A task of another program may be waiting at either end of the trace.
+  [ $((begins - ends)) -le 2 ] && [ $((ends - begins)) -le 2 ] || fail "$begins begins, $ends ends"
+done
+[ "$(value shared anon_vma_waits)" -gt "$(value private anon_vma_waits)" ] ||
+  fail "$(value shared anon_vma_waits) waits for one root, $(value private anon_vma_waits) for many"
