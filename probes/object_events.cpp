@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -222,20 +221,14 @@ Result<> arm_instance(const TraceInstance& instance, const std::vector<RmapCache
 
 std::vector<RmapCache> read_rmap_caches(const std::string& sys_root)
 {
-  namespace fs = std::filesystem;
   const std::string slab = sys_root + "/kernel/slab/";
   std::vector<RmapCache> caches;
   for (const std::string& name : kRmapCaches) {
     RmapCache cache{.name = name, .event_names = {name}};
     if (const auto size = read_file(slab + name + "/object_size"))
       cache.object_size = parse_u64(trim(*size)).value_or(0);
-    // A merged cache is a link to a folder ":..." that others link to as well.
-    std::error_code error;
-    const fs::path target = fs::read_symlink(slab + name, error);
-    if (!error && !target.empty())
-      for (const auto& other : fs::directory_iterator(slab, error))
-        if (other.path().filename() != name && fs::read_symlink(other.path(), error) == target)
-          cache.event_names.push_back(other.path().filename());
+    if (const auto others = merged_with(sys_root, name))
+      cache.event_names.insert(cache.event_names.end(), others->begin(), others->end());
     caches.push_back(std::move(cache));
   }
   return caches;
