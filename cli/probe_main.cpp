@@ -5,8 +5,7 @@
 //   rmaplab-probe forest PID...   the anon_vma forest of the processes, as JSON
 //   rmaplab-probe contention -- COMMAND   who waits for which lock while it runs
 //   rmaplab-probe serve --fd N    answers each line read from the socket N with one line:
-//     forest PID...     ok NAME=VALUE...  (forest.h's summary; arena_*: of the workloads'
-//                       address range alone)
+//     forest PID...     ok NAME=VALUE...  (forest.h's summary)
 //     forest-capability ok rows=1, then STATE TAB REASON TAB REMEDY
 //     forest-json PID...  ok rows=N, then the N lines of the forest as JSON
 //     contention-open   loads what tracing takes
@@ -37,7 +36,6 @@
 #include "probes/process_tree.h"
 #include "probes/vma_count.h"
 #include "probes/vma_curve.h"
-#include "workloads/arena.h"
 
 namespace rmaplab
 {
@@ -161,16 +159,13 @@ class Server
   }
   Answer forest(const Words& words)
   {
-    auto forest = read_forest(words);
+    const auto forest = read_forest(words);
     if (!forest)
       return forest.error();
     std::string text;
     for (const auto& [name, value] : fields(summarise(*forest)))
       text += fmt::format(" {}={}", name, value);
-    const ForestSummary arena =
-        summarise(in_range(*std::move(forest), {.begin = kArenaBegin, .end = kArenaEnd}));
-    return text + fmt::format(" arena_vmas={} arena_avcs={} arena_anon_vmas={}", arena.vmas,
-                              arena.avcs, arena.anon_vmas);
+    return text;
   }
 
   Answer contention_open()

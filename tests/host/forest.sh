@@ -78,26 +78,6 @@ expect_status 2; expect_one_line err; expect err 'process 4194304: No such proce
 run "$RMAPLAB" forest --tree --format dot $$
 expect_status 0; expect out '^digraph forest'; expect out "label=\"$$ "
 
-# rmaplab-probe answers over a socket, line by line, until its other end is closed.
+# Its server is tests/host/probe_server_test.cpp's.
 run "$probe" forest $$
 expect_status 0; expect out '"anon_vmas": \['
-command -v perl >/dev/null || skip "no perl to make a socket pair; the rest passed"
-run perl -e '
-  use Socket; use IO::Handle; use Fcntl;
-  socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die;
-  $ours->autoflush(1);
-  if (my $pid = fork) {
-    close $theirs;
-    print $ours "forest $$ $pid\nforest 4194304\nnonsense\n";
-    print scalar <$ours> for 1 .. 3;
-    close $ours;
-    waitpid $pid, 0;
-    exit($? >> 8);
-  }
-  close $ours;
-  fcntl $theirs, F_SETFD, 0;
-  exec $ARGV[0], "serve", "--fd", fileno $theirs;' "$probe"
-expect_status 0
-expect out '^ok processes=2 vmas=[1-9][0-9]* .* arena_vmas=0 arena_avcs=0 arena_anon_vmas=0$'
-expect out '^error process 4194304: No such process$'
-expect out '^error unknown request "nonsense"$'
