@@ -117,11 +117,22 @@ Result<LockStat> read_lock_stat(const std::string& proc_root, const std::string&
   return parse_lock_stat(*text, lock_class);
 }
 
-Result<> clear_lock_stat(const std::string& proc_root)
+Result<bool> clear_lock_stat(const std::string& proc_root)
 {
-  if (auto counting = write_word(proc_root + "/sys/kernel/lock_stat", "1"); !counting)
-    return counting;
-  return write_word(proc_root + "/lock_stat", "0");
+  const std::string counting = proc_root + "/sys/kernel/lock_stat";
+  const auto before = read_file(counting);
+  if (!before)
+    return before.error();
+  if (auto on = write_word(counting, "1"); !on)
+    return on.error();
+  if (auto cleared = write_word(proc_root + "/lock_stat", "0"); !cleared)
+    return cleared.error();
+  return trim(*before) != "0";
+}
+
+Result<> stop_lock_stat(const std::string& proc_root)
+{
+  return write_word(proc_root + "/sys/kernel/lock_stat", "0");
 }
 
 Capability lock_stat_capability(const std::string& proc_root)

@@ -45,8 +45,10 @@ struct LockStat {
 Result<LockStat> parse_lock_stat(std::string_view text, const std::string& lock_class);
 // Root. `proc_root` is "/proc" outside tests. Errc::unsupported without CONFIG_LOCK_STAT.
 Result<LockStat> read_lock_stat(const std::string& proc_root, const std::string& lock_class);
-// Root. Starts all counts at zero and switches counting on.
-Result<> clear_lock_stat(const std::string& proc_root);
+// Root. Starts all counts at zero and switches counting on; whether it was on before.
+Result<bool> clear_lock_stat(const std::string& proc_root);
+// Root. Switches counting off, for who found it so.
+Result<> stop_lock_stat(const std::string& proc_root);
 // Reads the file and looks for kernel.lock_stat; changes nothing.
 Capability lock_stat_capability(const std::string& proc_root);
 

@@ -29,6 +29,8 @@ class ContentionProbe : public PassProbe
   {
     if (tracing_)
       static_cast<void>(client_.ask("contention-stop"));
+    if (lock_stat_ && !*lock_stat_)  // as it was found
+      static_cast<void>(stop_lock_stat("/proc"));
   }
   std::vector<std::string_view> metrics() const override
   {
@@ -98,7 +100,7 @@ class ContentionProbe : public PassProbe
 
  private:
   // Of kernels that have it: hold times and acquisitions nobody waited for, which no
-  // event tells. Counting is on whenever the kernel can, so it costs no pass of its own.
+  // event tells.
   void report_lock_stat(const Rows& rows) const
   {
     if (!lock_stat_)
@@ -106,8 +108,10 @@ class ContentionProbe : public PassProbe
                            lock_stat_capability("/proc").reason);
     for (const auto& lock_class : kAnonVmaLockClasses) {
       const auto stat = read_lock_stat("/proc", lock_class);
-      if (!stat)
+      if (!stat && stat.error().code == Errc::unsupported)
         continue;  // nobody took it in this way
+      if (!stat)
+        return rows.no_value("lock_stat_hold_time", 0, SampleStatus::fail, to_string(stat.error()));
       rows.value("lock_stat_hold_time", 0, stat->hold.total_us * 1e3, lock_class);
       rows.value("lock_stat_acquisitions", 0, static_cast<double>(stat->acquisitions), lock_class);
       rows.value("lock_stat_wait_time", 0, stat->wait.total_us * 1e3, lock_class);
@@ -148,7 +152,7 @@ class ContentionProbe : public PassProbe
   bool started_ = false;
   bool tracing_ = false;
   std::optional<Error> error_;
-  Result<> lock_stat_ = Error{.code = Errc::unsupported, .context = "not begun"};
+  Result<bool> lock_stat_ = Error{.code = Errc::unsupported, .context = "not begun"};
 };
 
 }  // namespace

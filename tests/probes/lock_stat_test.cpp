@@ -143,9 +143,20 @@ class LockStatTree : public testing::Test
 
 TEST_F(LockStatTree, ClearSwitchesCountingOnAndWritesZero)
 {
-  ASSERT_TRUE(clear_lock_stat(root()));
+  ASSERT_TRUE(write_file(temp_->path() / "sys/kernel/lock_stat", "0\n"));
+  const auto was_on = clear_lock_stat(root());
+  ASSERT_TRUE(was_on) << to_string(was_on.error());
+  EXPECT_FALSE(*was_on);
+  EXPECT_TRUE(*clear_lock_stat(root()));
   EXPECT_EQ(read_file(temp_->path() / "sys/kernel/lock_stat")->front(), '1');
   EXPECT_EQ(read_file(temp_->path() / "lock_stat")->front(), '0');
+}
+
+TEST_F(LockStatTree, StopSwitchesCountingOff)
+{
+  ASSERT_TRUE(clear_lock_stat(root()));
+  ASSERT_TRUE(stop_lock_stat(root()));
+  EXPECT_EQ(read_file(temp_->path() / "sys/kernel/lock_stat")->front(), '0');
 }
 
 TEST_F(LockStatTree, CapabilityOfAKernelThatDoesNotCountIsPartlyWithTheSysctl)
