@@ -31,9 +31,14 @@ says 'forest no .*CAP_BPF'
 says 'lock contention no .*root'
 expect out 'not measured .*root'
 
-with setpriv --bounding-set=-sys_admin,-perfmon,-bpf --inh-caps=-sys_admin,-perfmon,-bpf
+# No tracefs and no right to mount it.
+with unshare -m sh -c 'for folder in tracing debug; do
+    [ ! -d /sys/kernel/$folder ] || mount -t tmpfs none /sys/kernel/$folder; done
+  exec setpriv --bounding-set=-sys_admin,-perfmon,-bpf --inh-caps=-sys_admin,-perfmon,-bpf "$@"' sh
 says 'forest no .*CAP_'
-says 'object events (no .*CAP_SYS_ADMIN|works)'
+says 'object events no .*CAP_SYS_ADMIN'
+says 'lock contention no .*CAP_SYS_ADMIN'
+expect out 'not measured .*tracefs is not at hand'
 
 if [ -e /sys/kernel/btf/vmlinux ] && unshare -m true 2>/dev/null; then
   with unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh
