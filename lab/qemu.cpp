@@ -51,9 +51,8 @@ Result<Machine> machine_for(std::string_view architecture)
   // Its PMU counts cycles and, under icount, instructions; all else is refused, where a
   // Neoverse N1 has stalls that read 0. Of the models that are like it, this one has
   // PAPI's presets (7.0; that has none for the N1 and does not know max, Cortex-A72 and
-  // A76). Debian's kernels start with perf_event_paranoid=3, at which PAPI refuses root
-  // as well. At 1 GHz the system counter counts instructions as the time-stamp counter
-  // of a PC does; QEMU's 62.5 MHz would count sixteenths. The normal world has one serial
+  // A76). At 1 GHz the system counter counts instructions as the time-stamp counter of a
+  // PC does; QEMU's 62.5 MHz would count sixteenths. The normal world has one serial
   // line (QEMU 9.1 and later: two), so the results take a PCI one, whose driver is built
   // into Debian's kernels. The default interrupt controller ends at eight CPUs.
   return Machine{.qemu = "qemu-system-aarch64",
@@ -61,7 +60,7 @@ Result<Machine> machine_for(std::string_view architecture)
                  .cpu = "cortex-a57,cntfrq=1000000000",
                  .arguments = "-M virt,gic-version=3",
                  .console = "console=ttyAMA0",
-                 .kernel_args = std::string(kRepeatable) + " sysctl.kernel.perf_event_paranoid=-1",
+                 .kernel_args = kRepeatable,
                  .channel = "pci-serial"};
 }
 
