@@ -67,6 +67,15 @@ Result<> write_file(const fs::path& path, std::string_view content)
   return ok();
 }
 
+Result<> write_setting(const fs::path& path, std::string_view value)
+{
+  // O_TRUNC means nothing there, and makes it right for the plain files of tests.
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (!fd || ::write(fd.get(), value.data(), value.size()) < 0)
+    return os_error("write " + path.string());
+  return ok();
+}
+
 Result<> make_directories(const fs::path& path)
 {
   std::error_code error;

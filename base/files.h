@@ -19,6 +19,8 @@ Result<std::string> read_from(const std::filesystem::path& path, std::uint64_t o
 // Writes to a neighbouring temporary name and renames: readers see the old or
 // the new file, never half of one. A full disk leaves the old one.
 Result<> write_file(const std::filesystem::path& path, std::string_view content);
+// One write to a file that is there, as those of /proc and /sys want it: a setting.
+Result<> write_setting(const std::filesystem::path& path, std::string_view value);
 Result<> make_directories(const std::filesystem::path& path);
 
 // A folder that is removed with everything in it when its owner goes.

@@ -16,6 +16,7 @@ enum class Errc {
   unsupported,  // this kernel, CPU or privilege level cannot do it: a skip
   usage,        // the caller asked for something meaningless
   interrupted,  // the user asked to stop (Ctrl-C)
+  mismatch,     // the kernel did what it must not: an oracle of ours says so
 };
 
 struct Error {

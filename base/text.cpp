@@ -80,6 +80,17 @@ std::optional<double> parse_double(std::string_view text)
   return parse_whole<double>(text);
 }
 
+std::optional<std::uint64_t> meminfo_bytes(std::string_view meminfo, std::string_view name)
+{
+  for (const auto line : lines_of(meminfo)) {
+    const auto words = split_blanks(line);
+    if (words.size() == 3 && words[0] == std::string(name) + ":" && words[2] == "kB")
+      if (const auto kib = parse_u64(words[1]))
+        return *kib << 10;
+  }
+  return std::nullopt;
+}
+
 bool glob_match(const std::string& patterns, const std::string& name)
 {
   for (const auto pattern : split(patterns, ','))
@@ -143,6 +154,15 @@ std::string grouped(double value)
   if (whole < 0)
     digits.insert(0, 1, '-');
   return digits;
+}
+
+std::string setting_value(std::string_view text)
+{
+  const auto open = text.find('[');
+  const auto close = text.find(']');
+  if (open != std::string_view::npos && close != std::string_view::npos && open < close)
+    return std::string(text.substr(open + 1, close - open - 1));
+  return std::string(trim(text));
 }
 
 std::string shell_quote(const std::string& word)

@@ -203,6 +203,13 @@ TEST(ShellQuote, LeavesPlainWordsAlone)
   EXPECT_EQ(shell_quote("--filter=fork_exit/64,x@y:%"), "--filter=fork_exit/64,x@y:%");
 }
 
+TEST(SettingValue, IsTheWordInBracketsOrTheWholeText)
+{
+  EXPECT_EQ(setting_value("always [madvise] never\n"), "madvise");
+  EXPECT_EQ(setting_value("65530\n"), "65530");
+  EXPECT_EQ(setting_value("]odd[\n"), "]odd[");
+}
+
 TEST(ShellQuote, QuotesWhatTheShellWouldExpand)
 {
   EXPECT_EQ(shell_quote("a b"), "'a b'");
@@ -217,6 +224,15 @@ TEST(ShellQuote, EscapesTheQuoteItself)
 TEST(ShellQuote, EmptyWordIsAPairOfQuotes)
 {
   EXPECT_EQ(shell_quote(""), "''");
+}
+
+TEST(MeminfoBytes, ReadsALineOfKilobytesByItsWholeName)
+{
+  constexpr std::string_view kText =
+      "MemTotal:       16 kB\nSwapCached:        4 kB\nHugePages_Total:       3\n";
+  EXPECT_EQ(meminfo_bytes(kText, "MemTotal"), 16u << 10);
+  EXPECT_EQ(meminfo_bytes(kText, "Mem"), std::nullopt);
+  EXPECT_EQ(meminfo_bytes(kText, "HugePages_Total"), std::nullopt);
 }
 
 }  // namespace
