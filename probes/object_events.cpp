@@ -335,6 +335,14 @@ Result<ObjectTrace> ObjectEvents::read()
   return parse_object_trace(*text, caches_);
 }
 
+Result<> ObjectEvents::restart()
+{
+  // Opening `trace` to overwrite it empties the buffer and its counts of what was lost.
+  if (auto emptied = instance_.set("trace", "0"); !emptied)
+    return emptied;
+  return instance_.set("tracing_on", "1");
+}
+
 void remove_stale_object_traces()
 {
   const auto root = tracefs_root();

@@ -79,6 +79,8 @@ class ObjectEvents
   void observe() const { mark("observe"); }
   // Ends the trace and reads it. Errc::unsupported when events were lost.
   Result<ObjectTrace> read();
+  // After read(): a new trace, from nothing.
+  Result<> restart();
 
  private:
   ObjectEvents(TraceInstance instance, std::vector<RmapCache> caches, int marker);

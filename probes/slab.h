@@ -45,6 +45,9 @@ Result<SlabUsage> parse_slabinfo(std::string_view text, const std::string& cache
 std::vector<Result<SlabUsage>> read_slab_usage(const std::string& proc_root,
                                                const std::string& sys_root,
                                                const std::vector<std::string>& caches);
+// The same of kRmapCaches of this machine, when what was freed just now has settled: RCU
+// callbacks run, caches shrunk. Takes 50 ms.
+std::vector<Result<SlabUsage>> read_settled_slab_usage();
 // Caches that share all their slabs with this one, by name; none when it stands alone.
 // SLUB shows each of a merged cache's names as a link to one folder whose name begins
 // with ':' (mm/slub.c, create_unique_id()). The first of them is the line in slabinfo.

@@ -24,6 +24,7 @@ struct Metric {
   MetricClass kind = MetricClass::noisy;
   double floor = 0;      // relative change below which nobody is told; 0.01 is 1 %
   bool headline = true;  // else only in CSV and in the summary lines
+  bool outcome = false;  // told by the workload itself (Meter::outcome)
   std::string_view source;
   std::string_view summary;
 };

@@ -20,7 +20,7 @@ struct Run {
   std::filesystem::path folder;
   Manifest manifest;
   std::vector<Sample> samples;
-  std::string dmesg;   // consoles of the boots, one after another; empty on the host
+  std::string dmesg;   // consoles of the boots, one after another; on the host the log meanwhile
   std::string config;  // the kernel's .config; empty when it came without one
 };
 

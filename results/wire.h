@@ -7,7 +7,8 @@
 //
 // Kinds: hello (version), env (KEY=VALUE), sample (a row of samples.csv),
 // progress (DONE TOTAL LABEL), out and err (bytes of a command; out: text
-// of a case), end (status).
+// of a case; err: what a plan has to say), dmesg (new text of the kernel's log, where there
+// is no console that has it), end (status).
 #pragma once
 
 #include <cstdint>
