@@ -24,9 +24,12 @@ int run_fetch(const KernelCommandOptions& opt, std::ostream& out)
     auto kernel = find_kernel(spec, opt, screen.notify());
     if (!kernel)
       return complain(kernel.error());
-    out << fmt::format("{}: {} ({})\n  {}\n  config: {}\n", spec, kernel->release, kernel->source,
-                       kernel->image.string(),
-                       kernel->config.empty() ? "none in the archive" : kernel->config.string());
+    out << fmt::format("{}: {} ({})\n  {}\n  config: {}\n  RAM disk: {}\n", spec, kernel->release,
+                       kernel->source, kernel->image.string(),
+                       kernel->config.empty() ? "none in the archive" : kernel->config.string(),
+                       kernel->ram_disk.empty()
+                           ? "no module brd: no swap in a guest of it unless it is built in"
+                           : kernel->ram_disk.string());
   }
   return kDone;
 }

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "lab/module.h"
 
 namespace rmaplab
 {
@@ -156,7 +157,7 @@ class Apt
     std::vector<std::string> madison = {"madison"};
     for (const auto name : lines_of(names->out))
       if ((name.rfind("linux-binary-", 0) == 0 || name.rfind("linux-image-", 0) == 0 ||
-           name.rfind("linux-base-", 0) == 0) &&
+           name.rfind("linux-base-", 0) == 0 || name.rfind("linux-modules-", 0) == 0) &&
           name.find("-cloud-") != std::string_view::npos)
         madison.emplace_back(name);
     if (madison.size() == 1)
@@ -212,6 +213,9 @@ fs::path find_below(const fs::path& folder, const std::string& name_begins)
   return {};
 }
 
+// Of a kernel in the cache; empty where the archive has no modules for it.
+constexpr const char* kModules = "modules";
+
 fs::path kernels_folder()
 {
   return cache_directory() / "kernels";
@@ -224,7 +228,17 @@ FetchedKernel in_cache(const ArchivedKernel& kernel)
   const fs::path config = folder / "config";
   return {.source = kernel.package + " " + kernel.version,
           .image = folder / "vmlinuz",
-          .config = fs::exists(config, error) ? config : fs::path()};
+          .config = fs::exists(config, error) ? config : fs::path(),
+          .ram_disk = module_below(folder / kModules, kRamDisk)};
+}
+
+// Whether all that the archive has of it is here; what was fetched before modules were
+// kept lacks their folder.
+bool is_complete(const FetchedKernel& kernel)
+{
+  std::error_code error;
+  return fs::exists(kernel.image, error) &&
+         fs::exists(kernel.image.parent_path() / kModules, error);
 }
 
 Result<> unpack(const fs::path& deb, const fs::path& into, const Notify& notify)
@@ -271,29 +285,46 @@ Result<FetchedKernel> fetch(const Apt& apt, const ArchivedKernel& kernel,
     return deb.error();
   if (auto done = unpack(*deb, work / "tree", notify); !done)
     return done.error();
-  // From 6.19 the config is in a package of its own, which leaves the archive before
-  // the image's does.
+  // From 6.19 config and modules are in packages of their own, which leave the archive
+  // before the image's does.
   const std::string abi = kernel.package.substr(kernel.package.find('-', 6) + 1);
+  bool complete = true;
   for (const auto& other : all)
-    if (other.package == "linux-base-" + abi && other.version == kernel.version)
-      if (auto extra = apt.download(other.package, other.version, work, notify))
-        if (auto done = unpack(*extra, work / "tree", notify); !done)
-          return done.error();
+    if ((other.package == "linux-base-" + abi || other.package == "linux-modules-" + abi) &&
+        other.version == kernel.version) {
+      const auto extra = apt.download(other.package, other.version, work, notify);
+      if (!extra && extra.error().code == Errc::interrupted)
+        return extra.error();
+      if (!extra) {
+        notify("going on without it: " + to_string(extra.error()));
+        complete = false;
+        continue;
+      }
+      if (auto done = unpack(*extra, work / "tree", notify); !done)
+        return done.error();
+    }
 
   const fs::path image = find_below(work / "tree", "vmlinuz");
   if (image.empty())
     return Error{.code = Errc::unsupported,
                  .context = fmt::format("{} {} holds no vmlinuz", kernel.package, kernel.version)};
-  if (auto made = make_directories(work / "kernel"); !made)
+  // Without the folder the next fetch tries again.
+  if (auto made = make_directories(work / "kernel" / (complete ? kModules : "")); !made)
     return made.error();
+  if (const fs::path module = module_below(work / "tree", kRamDisk); complete && !module.empty())
+    if (auto copied = copy_into(module, work / "kernel" / kModules / module.filename()); !copied)
+      return copied.error();
   if (auto copied = copy_into(image, work / "kernel/vmlinuz"); !copied)
     return copied.error();
   if (const fs::path config = find_below(work / "tree", "config"); !config.empty())
     if (auto copied = copy_into(config, work / "kernel/config"); !copied)
       return copied.error();
   std::error_code error;
-  fs::rename(work / "kernel", final_folder, error);
-  if (error && !fs::exists(final_folder))
+  if (fs::exists(final_folder, error))  // from before modules were kept
+    fs::rename(work / "kernel" / kModules, final_folder / kModules, error);
+  else
+    fs::rename(work / "kernel", final_folder, error);
+  if (error && !is_complete(in_cache(kernel)))
     return Error{.code = Errc::os,
                  .context = "rename to " + final_folder.string(),
                  .sys_errno = error.value()};
@@ -467,7 +498,8 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
         .code = Errc::usage,
         .context = fmt::format("debian:{}: expected a version like 7.0.13 or 7.0", version)};
   const auto cached = choose_kernel(list_cached_kernels(options.architecture), version);
-  if (cached && (cached->upstream == version || options.offline))
+  if (cached &&
+      (options.offline || (cached->upstream == version && is_complete(in_cache(*cached)))))
     return in_cache(*cached);
   if (options.offline)
     return Error{.code = Errc::unsupported,
@@ -492,6 +524,11 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
       return all.error();
     chosen = choose_kernel(*all, version);
   }
+  if (!chosen && cached) {
+    notify(fmt::format("debian:{} has left the archive: {} from the cache", version,
+                       cached->upstream));
+    return in_cache(*cached);
+  }
   if (!chosen) {
     std::string newest;
     for (auto it = all->rbegin(); it != all->rend() && newest.empty(); ++it)
@@ -506,12 +543,16 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
     notify(fmt::format("debian:{} is {}", version, chosen->upstream));
   const FetchedKernel kept = in_cache(*chosen);
   std::error_code error;
-  if (fs::exists(kept.image, error))
+  if (is_complete(kept))
     return kept;
   auto apt = Apt::create(options);
   if (!apt)
     return apt.error();
-  return fetch(*apt, *chosen, *all, notify);
+  auto fetched = fetch(*apt, *chosen, *all, notify);
+  if (fetched || fetched.error().code == Errc::interrupted || !fs::exists(kept.image, error))
+    return fetched;
+  notify(fmt::format("debian:{} without its modules: {}", version, to_string(fetched.error())));
+  return kept;
 }
 
 }  // namespace rmaplab

@@ -27,7 +27,8 @@ struct ArchivedKernel {
 struct FetchedKernel {
   std::string source;  // package and version, for the manifest
   std::filesystem::path image;
-  std::filesystem::path config;  // "" where the archive no longer has it
+  std::filesystem::path config;    // "" where the archive no longer has it
+  std::filesystem::path ram_disk;  // likewise
 };
 
 // Resolves "7.0.13", or "7.0" to the newest 7.0.x there is, downloads and unpacks

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "lab/debian_archive.h"
+#include "lab/module.h"
 
 namespace rmaplab
 {
@@ -61,7 +62,8 @@ std::string release_in_version_text(std::string_view bytes)
 }
 
 Result<Kernel> load(const std::string& spec, const std::string& source,
-                    const Architecture& architecture, const fs::path& image, const fs::path& config)
+                    const Architecture& architecture, const fs::path& image, const fs::path& config,
+                    const fs::path& ram_disk)
 {
   auto bytes = read_file(image);
   if (!bytes)
@@ -80,6 +82,7 @@ Result<Kernel> load(const std::string& spec, const std::string& source,
                 .source = source,
                 .image = fs::absolute(image),
                 .config = {},
+                .ram_disk = ram_disk,
                 .image_sha256 = sha256(*bytes),
                 .config_sha256 = {}};
   if (const auto text = config.empty() ? Result<std::string>(Error{}) : read_file(config)) {
@@ -96,7 +99,8 @@ Result<Kernel> from_build_tree(const std::string& spec, const Architecture& arch
   std::error_code error;
   if (fs::exists(tree / architecture.boot_image, error))
     return load(spec, "build tree " + fs::absolute(tree).string(), architecture,
-                tree / architecture.boot_image, tree / ".config");
+                tree / architecture.boot_image, tree / ".config",
+                module_below(tree / "drivers/block", kRamDisk));
   return Error{.code = Errc::usage,
                .context = fmt::format("{}: expected a kernel build tree with {} in it",
                                       tree.string(), architecture.boot_image)};
@@ -163,7 +167,8 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
     auto fetched = fetch_debian_kernel(spec.substr(kDebian.size()), options, notify);
     if (!fetched)
       return fetched.error();
-    return load(spec, fetched->source, *architecture, fetched->image, fetched->config);
+    return load(spec, fetched->source, *architecture, fetched->image, fetched->config,
+                fetched->ram_disk);
   }
   if (spec == "host")
     return Error{.code = Errc::usage,
@@ -180,10 +185,13 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
                                         spec)};
   const fs::path image(spec);
   const std::string name = image.filename();
-  const fs::path config = name.rfind("vmlinuz-", 0) == 0
-                              ? image.parent_path() / ("config-" + name.substr(8))
-                              : fs::path();
-  return load(spec, "file " + fs::absolute(image).string(), *architecture, image, config);
+  constexpr std::string_view kPrefix = "vmlinuz-";
+  const bool installed = name.rfind(kPrefix, 0) == 0;
+  const std::string release = installed ? name.substr(kPrefix.size()) : "";
+  const fs::path config = installed ? image.parent_path() / ("config-" + release) : fs::path();
+  const fs::path drivers = fs::path("/lib/modules") / release / "kernel/drivers/block";
+  return load(spec, "file " + fs::absolute(image).string(), *architecture, image, config,
+              installed ? module_below(drivers, kRamDisk) : fs::path());
 }
 
 }  // namespace rmaplab

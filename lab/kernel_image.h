@@ -20,6 +20,9 @@ struct Kernel {
   std::string source;  // where it came from: Debian package and version, or a path
   std::filesystem::path image;
   std::filesystem::path config;  // "" when it came without one
+  // Its module brd, which is a guest's swap, as it came: compressed or not. "" when that is
+  // built in, or not to be had.
+  std::filesystem::path ram_disk;
   std::string image_sha256;
   std::string config_sha256;  // "" without a config
 };

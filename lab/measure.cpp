@@ -11,10 +11,13 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/lab_guest.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "lab/initramfs.h"
+#include "lab/module.h"
 #include "lab/qemu.h"
+#include "probes/kernel_log.h"
 
 namespace rmaplab
 {
@@ -76,6 +79,31 @@ std::string boot_name(const Kernel& kernel, int replica)
   return fmt::format("{} replica {}", kernel.release, replica);
 }
 
+// A complaint of the kernel's on a console that no case's row tells of: one line, and how
+// many more there are. Above the line that the runner writes before its first case it is the
+// kernel's boot, which is worth a note and no failure of what was measured later.
+void judge_console(KernelRun& run, const std::string& boot, const BootReport& report,
+                   const std::vector<Sample>& samples)
+{
+  const std::string_view console = report.console;
+  const auto begin = std::min(console.find(kCasesBegin), console.size());
+  auto count = [](const std::vector<std::string>& lines) {
+    return lines.size() > 1 ? fmt::format(" (and {} more)", lines.size() - 1) : "";
+  };
+  if (const auto lines = complaints_of_console(console.substr(0, begin)); !lines.empty())
+    run.manifest["kernel_log.boot"] = lines.front() + count(lines);
+  std::vector<std::string> unclaimed;
+  for (const auto& line : complaints_of_console(console.substr(begin)))
+    if (std::none_of(samples.begin(), samples.end(), [&](const Sample& sample) {
+          return sample.status == SampleStatus::fail &&
+                 sample.reason.find(line) != std::string::npos;
+        }))
+      unclaimed.push_back(line);
+  if (!unclaimed.empty())
+    run.failures.push_back(fmt::format("{}: kernel log, outside of any case: {}{}", boot,
+                                       unclaimed.front(), count(unclaimed)));
+}
+
 // Takes over what one boot brought.
 void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport report)
 {
@@ -91,6 +119,7 @@ void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport rep
   }
   auto samples = parse_samples("results of " + boot_name(kernel, job.replica), rows);
   if (samples) {
+    judge_console(run, boot_name(kernel, job.replica), report, *samples);
     for (Sample& sample : *samples) {
       sample.boot = job.boot + 1;
       run.samples.push_back(std::move(sample));
@@ -206,20 +235,26 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
   if (options.jobs == 0)
     options.jobs = exact ? host_cpus() : 1;
 
-  auto image_of = [&](int replica) {
+  auto image_of = [&](const Kernel& kernel, int replica) -> Result<std::string> {
     GuestCommand guest = command(replica);
     std::string words;
     for (const auto& argument : guest.arguments)
       words += argument + '\0';
     std::vector<ImageFile> files = *runner;
-    files.push_back({.path = "rmaplab/command", .content = words});
+    files.push_back({.path = kGuestCommand + 1, .content = words});
+    if (!kernel.ram_disk.empty()) {
+      auto module = read_module(kernel.ram_disk);
+      if (!module)
+        return module.error();
+      files.push_back({.path = kGuestRamDisk + 1, .content = *std::move(module)});
+    }
     files.insert(files.end(), guest.files.begin(), guest.files.end());
     return build_initramfs(std::move(files));
   };
 
   Accelerator accelerator = exact ? Accelerator::icount : Accelerator::tcg;
   if (!exact && !kernels.empty() && architecture->name == host_architecture()) {
-    auto image = image_of(options.first_replica);
+    auto image = image_of(kernels[0], options.first_replica);
     if (!image)
       return image.error();
     notify("trying whether KVM boots " + kernels[0].release);
@@ -249,7 +284,7 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
     while (!waiting.empty() && running.size() < static_cast<std::size_t>(options.jobs)) {
       const Job job = waiting.front();
       waiting.pop_front();
-      auto image = image_of(job.replica);
+      auto image = image_of(kernels[job.kernel], job.replica);
       if (!image)
         return image.error();
       auto vm = Vm::start(*machine,

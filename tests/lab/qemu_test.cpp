@@ -82,6 +82,15 @@ TEST(Qemu, CpusAndMemoryAreThoseOfTheBoot)
   EXPECT_EQ(values_of("-m", spec), (Words{"512M"}));
 }
 
+TEST(Qemu, AllCpusAndThreeQuartersOfTheMemoryAreNodeZero)
+{
+  const BootSpec spec{.cpus = 4, .memory_mib = 1022};
+  EXPECT_EQ(values_of("-object", spec), (Words{"memory-backend-ram,id=memory0,size=767M",
+                                               "memory-backend-ram,id=memory1,size=255M"}));
+  EXPECT_EQ(values_of("-numa", spec),
+            (Words{"node,nodeid=0,memdev=memory0,cpus=0-3", "node,nodeid=1,memdev=memory1"}));
+}
+
 TEST(Qemu, ConsoleIsTheFirstSerialLineAndResultsTheSecond)
 {
   EXPECT_EQ(values_of("-serial", {.console = "/t/console", .channel = "/t/channel"}),
@@ -140,7 +149,8 @@ TEST(MachineFor, X86PanicsOnAnOopsAndMergesNoSlabs)
   const auto machine = machine_for("x86_64");
   ASSERT_TRUE(machine);
   EXPECT_EQ(machine->qemu, "qemu-system-x86_64");
-  for (const char* word : {"oops=panic", "panic=-1", "nokaslr", "slab_nomerge"})
+  for (const char* word :
+       {"oops=panic", "panic=-1", "nokaslr", "slab_nomerge", "numa_balancing=disable"})
     EXPECT_NE((" " + machine->kernel_args + " ").find(std::string(" ") + word + " "),
               std::string::npos)
         << word;
