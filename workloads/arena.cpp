@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "workloads/pattern.h"
+
 namespace rmaplab
 {
 
@@ -79,14 +81,6 @@ Result<> Arena::map_islands(std::size_t count, std::size_t pages, int extra_flag
 void Arena::clear() const
 {
   ::munmap(reinterpret_cast<char*>(kArenaBegin), kArenaEnd - kArenaBegin);
-}
-
-void touch(char* address, std::size_t pages)
-{
-  for (std::size_t i = 0; i < pages; ++i) {
-    char* const page = address + i * page_size();
-    *reinterpret_cast<volatile std::uint64_t*>(page) = reinterpret_cast<std::uint64_t>(page);
-  }
 }
 
 Result<> map_faulted_islands(const Arena& arena, std::size_t count)

@@ -51,9 +51,6 @@ class Arena
   bool owner_ = true;
 };
 
-// Writes one word to each page: no page, no anon_vma.
-void touch(char* address, std::size_t pages);
-
 // Pages of one island: a hole of the same page-table page follows each.
 inline constexpr std::size_t kIslandPages = 1;
 // `count` faulted VMAs, each with an anon_vma of its own.

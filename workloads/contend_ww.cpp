@@ -68,9 +68,10 @@ bool fork_and_reap()
 }
 
 // Life of one of the N processes: its exit status.
-int contend(const Arena& arena, Op op, Root root, Meeting& ready, Meeting& done)
+int contend(const Arena& arena, Op op, Root root, std::size_t worker, Meeting& ready, Meeting& done)
 {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pin_worker(worker);
   bool good = root == shared_root || build(arena, op);
   good = ready.arrive_and_wait() && good;
   for (std::int64_t left = operations_of(op); good && left > 0; --left)
@@ -94,7 +95,7 @@ Result<> iterate(const Arena& arena, benchmark::State& state, Meter& meter, Meet
   while (static_cast<int>(family.size()) <= procs) {
     const pid_t pid = sys_fork();
     if (pid == 0)
-      sys_exit(contend(arena, op, root, ready, done));
+      sys_exit(contend(arena, op, root, family.size(), ready, done));
     if (pid < 0)
       break;
     family.push_back(pid);
@@ -134,8 +135,10 @@ void run(benchmark::State& state, Meter& meter)
 
 const Workload contend_ww{
     .name = "contend_ww",
+    .version = 2,
     .summary = "N processes split and merge, or fork, under one anon_vma root or each its own",
     .kernel_path = "anon_vma_clone, anon_vma_fork, vma_prepare, unlink_anon_vmas",
+    .patches = "series 1: 4, 8, 9",
     .item = "split+merge or fork+exit+wait",
     .arguments = {{.name = "procs"},
                   {.name = "op", .labels = {"split", "fork"}},
@@ -162,8 +165,16 @@ const Workload contend_ww{
     .weight = [](const Values& v) -> std::int64_t {
       return v[0] * operations_of(v[1]) * (v[1] == by_split ? 4 : 32 + std::int64_t{kForkVmas});
     },
+    .memory_pages = [](const Values& v) -> std::int64_t {
+      return 2 * v[0] * (kProcessPages + 2 * std::int64_t{kForkVmas});
+    },
     .run = run,
+    .core = true,
     .contends = true,
+    .control =
+        [](const Values& v) {
+          return Values{v[0], v[1], private_root};
+        },
 };
 
 }  // namespace rmaplab

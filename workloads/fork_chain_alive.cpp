@@ -73,14 +73,18 @@ void run(benchmark::State& state, Meter& meter)
   }
   if (meter.observing() && grow_chain(depth, &stage->meeting, meter) != 0)
     meter.fail(state, os_error("observed fork chain"));
+  if (auto intact = check_cow(stage->arena, range_of(state, 1)); !intact)
+    meter.fail(state, intact.error());
 }
 
 }  // namespace
 
 const Workload fork_chain_alive{
     .name = "fork_chain_alive",
+    .version = 2,
     .summary = "a chain of forks, all ancestors alive: AVCs grow with the square of its depth",
     .kernel_path = "anon_vma_fork, anon_vma_clone, unlink_anon_vmas",
+    .patches = "series 1: 4, 8",
     .item = "generation (fork+exit+wait)",
     .arguments = {{.name = "depth"}, {.name = "vmas"}},
     .quick = {{1, 10}, {2, 10}, {4, 10}, {8, 10}, {16, 10}},
@@ -96,7 +100,11 @@ const Workload fork_chain_alive{
              {16, 100}},
     .items = [](const Values& v) { return v[0]; },
     .weight = [](const Values& v) -> std::int64_t { return v[0] * (32 + v[0] * v[1] / 4); },
+    .memory_pages = [](const Values& v) -> std::int64_t {
+      return v[0] * (kProcessPages + v[1] * (2 + v[0] / 16));
+    },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

@@ -74,14 +74,18 @@ void run(benchmark::State& state, Meter& meter)
   }
   if (meter.observing() && run_chain(depth, stage->meeting, &meter) != 0)
     meter.fail(state, os_error("observed fork chain"));
+  if (auto intact = check_cow(stage->arena, range_of(state, 1)); !intact)
+    meter.fail(state, intact.error());
 }
 
 }  // namespace
 
 const Workload fork_chain_exit{
     .name = "fork_chain_exit",
+    .version = 2,
     .summary = "each generation forks the next and exits: reuse keeps the AVCs bounded",
     .kernel_path = "anon_vma_clone with maybe_reuse_anon_vma, unlink_anon_vmas",
+    .patches = "series 1: 2, 9",
     .item = "generation (wake+fork+exit+wait)",
     .arguments = {{.name = "depth"}, {.name = "vmas"}},
     .quick = {{1, 10}, {2, 10}, {4, 10}, {8, 10}, {16, 10}, {32, 10}},
@@ -99,7 +103,9 @@ const Workload fork_chain_exit{
              {64, 100}},
     .items = [](const Values& v) { return v[0]; },
     .weight = [](const Values& v) -> std::int64_t { return v[0] * (32 + v[1]); },
+    .memory_pages = [](const Values& v) -> std::int64_t { return 4 * (kProcessPages + 2 * v[1]); },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

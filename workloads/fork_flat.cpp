@@ -26,20 +26,26 @@ void run(benchmark::State& state, Meter& meter)
   time_forks(state, meter);
   if (meter.observing())
     observe_child(state, meter, stage->meeting);
+  if (auto intact = check_cow(stage->arena, range_of(state, 0)); !intact)
+    meter.fail(state, intact.error());
 }
 
 }  // namespace
 
 const Workload fork_flat{
     .name = "fork_flat",
+    .version = 2,
     .summary = "fork, exit and wait of a child that shares F faulted VMAs",
     .kernel_path = "anon_vma_fork, anon_vma_clone, unlink_anon_vmas",
+    .patches = "series 1: 2, 4, 8, 9",
     .item = "fork+exit+wait",
     .arguments = {{.name = "vmas"}},
     .quick = {{0}, {1}, {4}, {16}, {64}, {256}},
     .full = {{0}, {1}, {2}, {4}, {8}, {16}, {32}, {64}, {128}, {256}, {512}, {1024}},
     .weight = [](const Values& v) -> std::int64_t { return 32 + v[0]; },
+    .memory_pages = [](const Values& v) -> std::int64_t { return 2 * (kProcessPages + 2 * v[0]); },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

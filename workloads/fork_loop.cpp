@@ -35,4 +35,25 @@ void observe_child(benchmark::State& state, Meter& meter, Meeting& meeting)
   reap(pid);
 }
 
+Result<> check_cow(const Arena& arena, std::size_t islands)
+{
+  auto each = [&](auto&& check) -> Result<> {
+    for (std::size_t i = 0; i < islands; ++i)
+      if (auto good = check(arena.island(i, kIslandPages)); !good)
+        return good;
+    return ok();
+  };
+  constexpr Mark kChild{.generation = 1, .writer = 1};
+  auto as_parent_wrote = [](const char* island) { return check_pages(island, kIslandPages); };
+  auto child = run_in_child([&] {
+    return each([&](char* island) -> Result<> {
+      if (auto intact = as_parent_wrote(island); !intact)
+        return intact;
+      touch(island, kIslandPages, kChild);
+      return check_pages(island, kIslandPages, kChild);
+    });
+  });
+  return child ? each(as_parent_wrote) : child;
+}
+
 }  // namespace rmaplab

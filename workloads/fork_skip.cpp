@@ -10,6 +10,8 @@
 // Not measured: page tables of shared memory beyond one touched page a VMA.
 #include <sys/mman.h>
 
+#include <cerrno>
+
 #include "workloads/rows.h"
 
 namespace rmaplab
@@ -38,6 +40,26 @@ Result<> build(const Arena& arena, std::size_t vmas, Kind kind)
   return ok();
 }
 
+// The data oracle: what a child finds of each kind.
+Result<> check_child(const Arena& arena, std::size_t vmas, Kind kind)
+{
+  return run_in_child([&]() -> Result<> {
+    for (std::size_t i = 0; i < vmas; ++i) {
+      char* const island = arena.island(i, kIslandPages);
+      if (kind == dontfork) {
+        if (::msync(island, kIslandPages * page_size(), MS_ASYNC) == 0 || errno != ENOMEM)
+          return Error{.code = Errc::mismatch, .context = "a VMA of MADV_DONTFORK is there"};
+        continue;
+      }
+      if (auto good = kind == shared ? check_pages(island, kIslandPages)
+                                     : check_zero_pages(island, kIslandPages);
+          !good)
+        return good;
+    }
+    return ok();
+  });
+}
+
 void run(benchmark::State& state, Meter& meter)
 {
   auto stage = Stage::create();
@@ -48,14 +70,18 @@ void run(benchmark::State& state, Meter& meter)
   time_forks(state, meter);
   if (meter.observing())
     observe_child(state, meter, stage->meeting);
+  if (auto good = check_child(stage->arena, range_of(state, 0), Kind{range_of(state, 1)}); !good)
+    meter.fail(state, good.error());
 }
 
 }  // namespace
 
 const Workload fork_skip{
     .name = "fork_skip",
+    .version = 2,
     .summary = "fork, exit and wait with N VMAs that need no anon_vma in the child",
     .kernel_path = "anon_vma_fork (early return), dup_mmap",
+    .patches = "series 1: 3",
     .item = "fork+exit+wait",
     .arguments = {{.name = "vmas"},
                   {.name = "kind", .labels = {"unfaulted", "dontfork", "wipeonfork", "shared"}}},
@@ -77,7 +103,9 @@ const Workload fork_skip{
              {64, wipeonfork},  {256, wipeonfork}, {1024, wipeonfork}, {1, shared},
              {16, shared},      {64, shared},      {256, shared},      {1024, shared}},
     .weight = [](const Values& v) -> std::int64_t { return 32 + v[0]; },
+    .memory_pages = [](const Values& v) -> std::int64_t { return 2 * (kProcessPages + 2 * v[0]); },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

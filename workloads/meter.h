@@ -9,8 +9,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -71,13 +74,26 @@ class Meter
   void set_observer(Observer observer) { observer_ = std::move(observer); }
   void set_hooks(Hooks hooks) { hooks_ = std::move(hooks); }
 
-  // The workload could not do its work; ends its loop.
+  // The workload could not do its work; ends its loop. Errc::unsupported: this kernel or
+  // machine cannot do it, a skip. Errc::mismatch: an oracle found the kernel wrong.
   void fail(benchmark::State& state, const Error& error)
   {
-    error_ = to_string(error);
-    state.SkipWithError(error_.c_str());
+    if (!failure_)
+      failure_ = error;
+    state.SkipWithError(to_string(error).c_str());
   }
-  const std::string& error() const { return error_; }
+  const std::optional<Error>& failure() const { return failure_; }
+
+  // What came of one operation, beside its time: a metric of results/metric.cpp. One that is
+  // the same for every operation ("moves_merged") goes into the rows of the state pass, a
+  // noisy one into those of the bare pass, one a repetition, but not in the exact lab.
+  // `site`: the part of it that the value is of, "" for all ("EBUSY" of moves_refused).
+  void outcome(std::string_view metric, double value, std::string_view site = {})
+  {
+    outcomes_[{std::string(metric), std::string(site)}] = value;
+  }
+  using Outcomes = std::map<std::pair<std::string, std::string>, double>;  // metric and site
+  const Outcomes& outcomes() const { return outcomes_; }
 
   // For the session: before a run of `warm_up` + `kept` operations, and after it.
   void reset(std::size_t warm_up, std::size_t kept)
@@ -85,7 +101,8 @@ class Meter
     warm_up_left_ = warm_up;
     ticks_.clear();
     ticks_.reserve(kept);  // no allocation of ours between operations
-    error_.clear();
+    failure_.reset();
+    outcomes_.clear();
   }
   const std::vector<std::uint64_t>& ticks() const { return ticks_; }  // one an operation kept
 
@@ -101,7 +118,8 @@ class Meter
   std::vector<std::uint64_t> ticks_;
   std::size_t warm_up_left_ = 0;
   std::uint64_t begin_ = 0;
-  std::string error_;
+  std::optional<Error> failure_;
+  Outcomes outcomes_;
 };
 
 }  // namespace rmaplab

@@ -26,10 +26,13 @@ const Workload null_workload{
     .name = "null",
     .summary = "nothing: what the harness itself costs",
     .kernel_path = "none",
+    .patches = "none: the harness",
     .item = "empty operation",
     .quick = {{}},
     .full = {{}},
+    .memory_pages = [](const Values&) -> std::int64_t { return 1; },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

@@ -6,8 +6,12 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <cstdint>
+#include <functional>
 
+#include "base/raw_syscall.h"
 #include "base/result.h"
 
 namespace rmaplab
@@ -15,10 +19,38 @@ namespace rmaplab
 
 // clone(SIGCHLD): 0 in the child, -1 with errno set on failure. The child may only
 // use bare syscalls and memory that it has.
-pid_t sys_fork();
-[[noreturn]] void sys_exit(int status);
+inline __attribute__((always_inline)) pid_t sys_fork()
+{
+  const long pid = raw_syscall(SYS_clone, SIGCHLD);
+  if (pid < 0) {
+    errno = static_cast<int>(-pid);
+    return -1;
+  }
+  return static_cast<pid_t>(pid);
+}
+[[noreturn]] inline __attribute__((always_inline)) void sys_exit(int status)
+{
+  for (;;)
+    raw_syscall(SYS_exit_group, status);
+}
 // Reaps a child (-1: any); the exit status, 255 when a signal killed it.
 int reap(pid_t pid);
+
+// Runs `work` in a child and gives back its result; a child that a signal killed is
+// Errc::mismatch. For oracles, outside of what is timed: it allocates.
+Result<> run_in_child(const std::function<Result<>()>& work);
+
+// Where the processes and threads of workloads run (option --pin). Set once, before the
+// workload.
+enum class Pinning {
+  none,    // where the scheduler puts them
+  one,     // all on the first CPU that the first process may use
+  spread,  // worker i on the i-th of those CPUs, and round again
+};
+void set_pinning(Pinning pinning);
+// Called by worker `i` of a workload, a process or a thread, for itself; the first process
+// is worker 0.
+void pin_worker(std::size_t i);
 
 // A place in shared memory where children report and wait to be let go. It is a
 // shared mapping outside the arena, so it has no part in the anonymous rmap. Waits

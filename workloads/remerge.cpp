@@ -35,6 +35,8 @@ void run(benchmark::State& state, Meter& meter)
       return meter.fail(state, os_error("mprotect over all pieces"));
     const pid_t self[] = {::getpid()};
     meter.observe(self);
+    if (auto intact = check_pages(arena->at(0), 2 * splits); !intact)
+      return meter.fail(state, intact.error());
     arena->clear();
   }
 }
@@ -45,13 +47,16 @@ const Workload remerge{
     .name = "remerge",
     .summary = "one mprotect call merges 2K VMAs of one anon_vma into one",
     .kernel_path = "vma_merge_existing_range, vma_complete, unlink_anon_vmas",
+    .patches = "series 1: 5",
     .item = "VMA merged away",
     .arguments = {{.name = "splits"}},
     .quick = {{10}, {100}, {1000}},
     .full = {{10}, {30}, {100}, {300}, {1000}, {3000}, {10000}},
     .items = [](const Values& v) { return 2 * v[0] - 1; },
     .weight = [](const Values& v) { return 2 * v[0]; },
+    .memory_pages = [](const Values& v) -> std::int64_t { return kProcessPages + 3 * v[0]; },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

@@ -41,6 +41,8 @@ void run(benchmark::State& state, Meter& meter)
       return meter.fail(state, split.error());
     const pid_t self[] = {::getpid()};
     meter.observe(self);
+    if (auto intact = check_pages(arena->at(0), 2 * splits); !intact)
+      return meter.fail(state, intact.error());
     arena->clear();
   }
 }
@@ -51,13 +53,16 @@ const Workload split_faulted{
     .name = "split_faulted",
     .summary = "mprotect of every second page: one faulted VMA becomes 2K",
     .kernel_path = "__split_vma, anon_vma_clone (split), vma_prepare, vma_complete",
+    .patches = "series 1: 4, 8, 9",
     .item = "mprotect",
     .arguments = {{.name = "splits"}},
     .quick = {{10}, {100}, {1000}},
     .full = {{10}, {30}, {100}, {300}, {1000}, {3000}, {10000}},
     .items = [](const Values& v) { return v[0]; },
     .weight = [](const Values& v) { return 2 * v[0]; },
+    .memory_pages = [](const Values& v) -> std::int64_t { return kProcessPages + 3 * v[0]; },
     .run = run,
+    .core = true,
 };
 
 }  // namespace rmaplab

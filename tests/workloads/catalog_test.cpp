@@ -96,6 +96,42 @@ TEST(Catalog, EveryWorkloadCanRunAndSaysWhatItMeasures)
   }
 }
 
+TEST(Catalog, EveryStoryTellsSharingKernelPathAndWhatIsNotMeasured)
+{
+  for (const Workload* workload : catalog()) {
+    if (workload->hidden || workload->name == "null")
+      continue;
+    const std::string_view story = story_of(*workload);
+    for (const std::string_view part : {"\nSharing", "\nKernel", "\nNot measured: "})
+      EXPECT_NE(story.find(part), std::string_view::npos) << workload->name << part;
+  }
+}
+
+TEST(Catalog, EveryVisibleWorkloadNamesItsPatchesAndItsPeakMemory)
+{
+  for (const Workload* workload : catalog()) {
+    if (workload->hidden)
+      continue;
+    EXPECT_FALSE(workload->patches.empty()) << workload->name;
+    ASSERT_NE(workload->memory_pages, nullptr) << workload->name;
+    for (const Values& values : workload->full)
+      EXPECT_GE(workload->memory_pages(values), 1) << workload->name;
+  }
+}
+
+TEST(Catalog, WhatContendsHasAControlThatIsItsOwn)
+{
+  for (const Workload* workload : catalog()) {
+    if (!workload->contends)
+      continue;
+    ASSERT_NE(workload->control, nullptr) << workload->name;
+    for (const Values& values : workload->full) {
+      const Values control = workload->control(values);
+      EXPECT_EQ(workload->control(control), control) << workload->name;
+    }
+  }
+}
+
 TEST(Catalog, FindsAWorkloadByItsWholeName)
 {
   ASSERT_NE(find_workload("fork_flat"), nullptr);
@@ -174,6 +210,32 @@ TEST(Arguments, NumberBeyondAMillionIsRejected)
 TEST(Arguments, TextForANumberIsRejected)
 {
   expect_usage("slices=12x;kind=brown", "\"12x\"");
+}
+
+TEST(ExpandArguments, ValuesOfSeveralNamesAreCombined)
+{
+  const auto cases = expand_arguments(*find_workload("fork_chain_alive"), "depth=1,3;vmas=5,7");
+  ASSERT_TRUE(cases);
+  EXPECT_EQ(*cases, (std::vector<Values>{{1, 5}, {1, 7}, {3, 5}, {3, 7}}));
+}
+
+TEST(ExpandArguments, OrderOfNamesIsFreeAndWhatIsNotNamedIsAsInTheFirstQuickCase)
+{
+  const Workload& workload = *find_workload("fork_skip");
+  const auto cases = expand_arguments(workload, "kind=shared");
+  ASSERT_TRUE(cases);
+  EXPECT_EQ(*cases, (std::vector<Values>{{workload.quick.front()[0], 3}}));
+  EXPECT_EQ(*expand_arguments(workload, "kind=shared;vmas=2"), (std::vector<Values>{{2, 3}}));
+}
+
+TEST(ExpandArguments, UnknownNameAndValueAreUsageErrorsThatNameThem)
+{
+  const Workload& workload = *find_workload("fork_skip");
+  for (const char* text : {"depth=1", "vmas", "vmas=1,x", "kind=shared,brown", "vmas="}) {
+    const auto cases = expand_arguments(workload, text);
+    ASSERT_FALSE(cases) << text;
+    EXPECT_EQ(cases.error().code, Errc::usage) << text;
+  }
 }
 
 }  // namespace
