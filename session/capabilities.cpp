@@ -3,14 +3,17 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "probes/counters.h"
+#include "probes/kernel_log.h"
 #include "probes/lock_contention.h"
 #include "probes/lock_stat.h"
 #include "probes/object_events.h"
 #include "probes/page_faults.h"
 #include "probes/slab.h"
 #include "probes/vma_curve.h"
+#include "session/walker_capabilities.h"
 
 namespace rmaplab
 {
@@ -52,6 +55,12 @@ std::vector<Capability> probe_capabilities(ProbeClient& client)
   all.insert(all.end(), counters.begin(), counters.end());
   all.push_back(contention_capability());
   all.push_back(lock_stat_capability("/proc"));
+  all.push_back(numa_capability());
+  all.push_back(swap_capability());
+  all.push_back(ksm_capability("/sys"));
+  const auto mounts = read_file("/proc/self/mounts");
+  all.push_back(memory_reclaim_capability(mounts ? *mounts : ""));
+  all.push_back(kernel_log_capability());
   return all;
 }
 

@@ -17,11 +17,14 @@
 #include "base/process.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
+#include "probes/kernel_log.h"
 #include "probes/machine_facts.h"
 #include "probes/object_events.h"
 #include "results/metric.h"
 #include "results/sample.h"
 #include "session/capabilities.h"
+#include "session/leftovers.h"
+#include "session/oracles.h"
 #include "session/pass_probe.h"
 #include "session/probe_client.h"
 #include "workloads/arena.h"
@@ -58,7 +61,14 @@ Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::strin
 struct CaseOutcome {
   std::vector<Record> records;
   std::string failure;
+  std::vector<std::string> left;  // processes behind it, when it ended well
 };
+
+bool readable(const UniqueFd& pipe)
+{
+  struct pollfd watched = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&watched, 1, 0) > 0;
+}
 
 Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
 {
@@ -73,6 +83,10 @@ Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
       outcome.failure = fmt::format("did not end within {} s and was killed", timeout_s);
       return outcome;
     }
+    // A process that it left behind may hold the pipe. Ask before reading: what a case that
+    // has ended wrote is then complete.
+    if (child.poll() && !readable(pipe))
+      break;
     const auto more = reader.read_some(pipe.get(), 1000, outcome.records);
     if (!more)
       return more.error();
@@ -102,6 +116,8 @@ class ProbeServer
       start();
     return ours_ ? ours_.get() : -1;
   }
+  // -1: there is none.
+  pid_t pid() const { return server_ ? server_->pid() : -1; }
   // After a case that died in the middle of a question.
   void restart()
   {
@@ -185,7 +201,66 @@ Result<CaseOutcome> run_one(const Plan& plan, const PlannedCase& planned, const 
   if (!child)
     return child.error();
   write_end.reset();
-  return collect(*child, std::move(read_end), plan.case_timeout_s);
+  auto outcome = collect(*child, std::move(read_end), plan.case_timeout_s);
+  if (!outcome || !outcome->failure.empty()) {
+    child->kill_and_reap();
+    end_leftovers(server.pid());  // of no interest: it could not end its processes
+  } else {
+    outcome->left = end_leftovers(server.pid());
+  }
+  return outcome;
+}
+
+// What the case is to be blamed for beside its own failure.
+std::vector<std::string> findings(const CaseOutcome& outcome, Oracles& oracles)
+{
+  std::vector<std::string> all;
+  if (!outcome.failure.empty())
+    all.push_back(outcome.failure);
+  for (const auto& process : outcome.left)
+    all.push_back("left " + process + " behind");
+  for (const auto& setting : oracles.restore_settings())
+    if (outcome.failure.empty())  // else it had no chance to restore it
+      all.push_back("left " + setting);
+  for (const auto& complaint : oracles.complaints())
+    all.push_back("kernel log: " + complaint);
+  return all;
+}
+
+bool is_failed_row(const Record& record)
+{
+  if (record.kind != "sample")
+    return false;
+  const auto samples = parse_samples("a case's row", samples_header() + record.payload);
+  return !samples || samples->empty() || samples->front().status == SampleStatus::fail;
+}
+
+// On the host; a guest's log is on its console.
+Result<> write_log(const Plan& plan, Oracles& oracles, RecordWriter& out)
+{
+  const std::string text = oracles.take_text();
+  return plan.mode == Mode::host && !text.empty() ? out.write("dmesg", text) : ok();
+}
+
+// After the last case: the capabilities are tried, the kernel may complain of that too.
+Result<bool> finish(const Plan& plan, Oracles& oracles, ProbeServer& server, RecordWriter& out)
+{
+  if (plan.replica <= 1)
+    if (auto written = write_capabilities(server, out); !written)
+      return written.error();
+  const auto late = oracles.complaints();
+  for (const auto& complaint : late)
+    if (auto written = out.write("err", "kernel log after the last case: " + complaint + "\n");
+        !written)
+      return written.error();
+  if (oracles.lost() > 0)
+    if (auto written =
+            out.write("env", fmt::format("kernel_log.lost={} or more records", oracles.lost()));
+        !written)
+      return written.error();
+  if (auto written = write_log(plan, oracles, out); !written)
+    return written.error();
+  return late.empty();
 }
 
 Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cases,
@@ -193,6 +268,7 @@ Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cas
 {
   auto facts = machine_facts("");
   facts["preset"] = plan.preset;
+  facts["pin"] = plan.pin;
   for (const PlannedCase& planned : cases) {
     const std::string name(planned.workload->name);
     facts["workload." + name] = std::to_string(planned.workload->version);
@@ -225,6 +301,7 @@ std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& pla
           "--pass=" + std::string(to_string(planned.pass)),
           "--mode=" + std::string(to_string(plan.mode)),
           "--preset=" + plan.preset,
+          "--pin=" + plan.pin,
           "--replica=" + std::to_string(plan.replica),
           "--record-fd=" + std::to_string(kRecordFd)};
 }
@@ -250,6 +327,12 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
   const std::size_t ballast_vmas = layout_of_replica(plan.replica).ballast_vmas;
   if (auto mapped = map_faulted_islands(*ballast, ballast_vmas); !mapped)
     return mapped.error();
+  Oracles oracles;
+  const auto [log_key, log_state] = capability_fact(kernel_log_capability());
+  if (auto written = out.write("env", log_key + "=" + log_state); !written)
+    return written.error();
+  if (plan.mode != Mode::host)
+    write_kernel_log(kCasesBegin);
   bool all_good = true;
   ProbeServer server;
   std::set<std::string> facts;  // that cases found and that have been passed on
@@ -264,31 +347,37 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     auto outcome = run_one(plan, planned, runner, server);
     if (planned.pass == Pass::objects && (!outcome || !outcome->failure.empty()))
       remove_stale_object_traces();
-    if (!outcome)
+    if (!outcome) {
+      oracles.restore_settings();
       return outcome.error();
+    }
     for (const Record& record : outcome->records) {
       const bool new_fact = record.kind == "env" && facts.insert(record.payload).second;
       if (record.kind != "sample" && record.kind != "out" && !new_fact)
         continue;
+      all_good = all_good && !is_failed_row(record);
       if (auto written = out.write(record.kind, record.payload); !written)
         return written.error();
     }
-    if (!outcome->failure.empty()) {
-      all_good = false;
+    if (!outcome->failure.empty())
       server.restart();
+    for (const auto& finding : findings(*outcome, oracles)) {
+      all_good = false;
       const std::string row = sample_row(
-          failed_row(plan, planned, std::string(planned.workload->name) + " " + outcome->failure));
+          failed_row(plan, planned, std::string(planned.workload->name) + " " + finding));
       if (auto written = out.write("sample", row); !written)
         return written.error();
     }
+    if (auto written = write_log(plan, oracles, out); !written)
+      return written.error();
     ++done;
   }
-  if (plan.replica <= 1)
-    if (auto written = write_capabilities(server, out); !written)
-      return written.error();
+  const auto finished = finish(plan, oracles, server, out);
+  if (!finished)
+    return finished.error();
   if (auto written = out.write("progress", fmt::format("{0} {0} done", done)); !written)
     return written.error();
-  return all_good;
+  return all_good && *finished;
 }
 
 }  // namespace rmaplab

@@ -12,9 +12,10 @@
 namespace rmaplab
 {
 
-// Writes hello, env, progress, sample, out records; the caller writes the end. `runner`
-// is the program that has the `case` command. True when no case failed. A case
-// that dies or hangs becomes a failed row; the others go on.
+// Writes env, progress, sample, out, err and dmesg records; the caller writes the end.
+// `runner` is the program that has the `case` command. True when no case failed. A case that
+// dies or hangs becomes a failed row, and so does what the oracles find (session/oracles.h);
+// the others go on.
 Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out);
 
 // What the running kernel is and what each probe can do on it, as env records; the

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,7 +35,10 @@ class PassProbe
   virtual bool observes() const { return false; }
   // The processes whose state it is, at rest; ours is the first.
   virtual void observe(std::span<const pid_t>) {}
-  // After the loop, when the workload did its work.
+  // After the loop, when the workload did its work. `run` runs it once more in a child, from
+  // fork to reaping: one operation, not observed.
+  virtual void run_again(const std::function<Result<>()>& run) { static_cast<void>(run); }
+  // After that.
   virtual void report(const Rows& rows) = 0;
   // How often the workload runs; by default one operation.
   virtual Repeats repeats(Repeats) const { return {}; }

@@ -67,18 +67,37 @@ Error no_match(const Plan& plan)
           .context = fmt::format("no workload matches \"{}\"; see `rmaplab list`", plan.filter)};
 }
 
+// A case that contends never goes without the one that shares nothing.
+std::vector<Values> with_controls(const Workload& workload, std::vector<Values> lists)
+{
+  if (workload.control)
+    for (std::size_t i = 0, asked = lists.size(); i < asked; ++i)
+      if (const Values control = workload.control(lists[i]);
+          std::find(lists.begin(), lists.end(), control) == lists.end())
+        lists.push_back(control);
+  return lists;
+}
+
 Result<std::vector<PlannedCase>> with_arguments(const Plan& plan, const std::vector<Pass>& passes)
 {
   const Workload* workload = find_workload(plan.filter);
   if (!workload)
     return no_match(plan);
-  const auto values = parse_arguments(*workload, plan.arguments);
-  if (!values)
-    return values.error();
+  const auto lists = expand_arguments(*workload, plan.arguments);
+  if (!lists)
+    return lists.error();
   std::vector<PlannedCase> cases;
   for (const Pass pass : passes)
-    cases.push_back({.workload = workload, .values = *values, .pass = pass});
+    for (const Values& values : with_controls(*workload, *lists))
+      cases.push_back({.workload = workload, .values = values, .pass = pass});
   return cases;
+}
+
+// What the quick preset takes when no workload is named. On one CPU nobody contends, and
+// what is left are long operations of many processes.
+bool is_core(const Plan& plan, const Workload& workload)
+{
+  return workload.core && !(workload.contends && plan.mode == Mode::exact);
 }
 
 }  // namespace
@@ -125,6 +144,18 @@ Result<Mode> parse_mode(std::string_view text)
   return Error{.code = Errc::usage, .context = fmt::format("no mode \"{}\"", text)};
 }
 
+Result<Pinning> parse_pinning(std::string_view text)
+{
+  if (text == "none")
+    return Pinning::none;
+  if (text == "one")
+    return Pinning::one;
+  if (text == "spread")
+    return Pinning::spread;
+  return Error{.code = Errc::usage,
+               .context = fmt::format("no pinning \"{}\", expected none, one or spread", text)};
+}
+
 Result<Pass> parse_pass(std::string_view text)
 {
   for (const PassInfo& info : kPasses)
@@ -154,6 +185,8 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
   if (plan.preset != "quick" && plan.preset != "full")
     return Error{.code = Errc::usage,
                  .context = fmt::format("no preset \"{}\", expected quick or full", plan.preset)};
+  if (auto pinning = parse_pinning(plan.pin); !pinning)
+    return pinning.error();
   const auto passes = passes_of(plan);
   if (!passes)
     return passes.error();
@@ -168,15 +201,14 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
       matched = matched || asked;
       if (!asked && (name != "null" || pass == Pass::forest))
         continue;
-      // On one CPU nobody contends, and what is left are long operations of many processes.
-      if (workload->contends && plan.mode == Mode::exact && plan.preset == "quick" &&
-          plan.filter == "*")
+      if (plan.preset == "quick" && plan.filter == "*" && !is_core(plan, *workload))
         continue;
       // Object events are of one process tree at a time; its thousands of calls say no more.
       if ((pass == Pass::contention && !workload->contends) ||
           (pass == Pass::objects && workload->contends))
         continue;
-      for (const Values& values : plan.preset == "quick" ? workload->quick : workload->full)
+      for (const Values& values :
+           with_controls(*workload, plan.preset == "quick" ? workload->quick : workload->full))
         cases.push_back({.workload = workload, .values = values, .pass = pass});
     }
   if (!matched)

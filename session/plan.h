@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "workloads/processes.h"
 #include "workloads/workload.h"
 
 namespace rmaplab
@@ -34,6 +35,7 @@ std::string_view to_string(Mode mode);
 std::string_view to_string(Pass pass);
 Result<Mode> parse_mode(std::string_view text);
 Result<Pass> parse_pass(std::string_view text);
+Result<Pinning> parse_pinning(std::string_view text);
 
 // What `rmaplab list --passes` tells of one.
 struct PassInfo {
@@ -56,11 +58,14 @@ struct Plan {
   Mode mode = Mode::host;
   std::string preset = "quick";  // or "full"
   std::string filter = "*";      // globs joined with commas, on workload names
-  std::string arguments;         // of the one workload that `filter` names; "": the preset's
-  std::string passes;            // names joined with commas; "": default_passes()
+  // Of the one workload that `filter` names, as expand_arguments() takes them; "": the
+  // preset's.
+  std::string arguments;
+  std::string passes;  // names joined with commas; "": default_passes()
   // 0: none. From 1: the same number gives the same start on every kernel: it sets
   // the place of stack and arena, and the phase of the timer.
   int replica = 0;
+  std::string pin = "none";  // or "one", "spread": workloads/processes.h
   int probe_fd = -1;         // socket to rmaplab-probe's server; -1: there is none
   int case_timeout_s = 300;  // of the kernel under test: virtual seconds in a guest
 };

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The state pass: VMA counts and slab use of one operation that is held still.
-#include <time.h>
-
 #include <optional>
 
 #include "probes/slab.h"
@@ -15,33 +13,7 @@ namespace rmaplab
 namespace
 {
 
-// Lets RCU callbacks and workers of what came before finish; free in the exact lab.
-void settle()
-{
-  const struct timespec pause = {.tv_sec = 0, .tv_nsec = 50'000'000};
-  ::nanosleep(&pause, nullptr);
-}
-
 using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
-
-CacheUse read_caches()
-{
-  auto shrink = [] {
-    for (const auto& cache : kRmapCaches)
-      shrink_cache("/sys", cache);
-  };
-  settle();
-  // A reading may itself allocate: a page of ours touched for the first time takes an
-  // AVC, whose slab stays with the CPU, and all objects of that slab count as used
-  // (128 for 42 AVCs on 6.19, 102 on 7.0). The second reading touches nothing new. One
-  // shrink is not enough where a cache has sheaves (6.18 on): their objects go to slabs
-  // that the same call has passed already.
-  shrink();
-  read_slab_usage("/proc", "/sys", kRmapCaches);
-  shrink();
-  shrink();
-  return read_slab_usage("/proc", "/sys", kRmapCaches);
-}
 
 class StateProbe : public PassProbe
 {
@@ -53,7 +25,7 @@ class StateProbe : public PassProbe
   }
   Result<> arm() override
   {
-    before_ = read_caches();
+    before_ = read_settled_slab_usage();
     return ok();
   }
   bool observes() const override { return true; }
@@ -61,7 +33,7 @@ class StateProbe : public PassProbe
   {
     if (!after_.empty())
       return;
-    after_ = read_caches();
+    after_ = read_settled_slab_usage();
     for (const pid_t pid : processes) {
       counts_.push_back(read_vma_count("/proc", pid, {.begin = kArenaBegin, .end = kArenaEnd}));
       if (auto left = read_map_count_headroom("/proc", pid);

@@ -32,8 +32,8 @@ TEST(Plan, NullIsAmongTheCasesEvenWhenFilteredOut)
 
 TEST(Plan, SeveralGlobsAreJoinedWithCommas)
 {
-  EXPECT_EQ(planned_names("remerge,mremap_*"),
-            (std::set<std::string_view>{"mremap_move", "mremap_scramble", "null", "remerge"}));
+  EXPECT_EQ(planned_names("remerge,fork_chain_*"),
+            (std::set<std::string_view>{"fork_chain_alive", "fork_chain_exit", "null", "remerge"}));
 }
 
 std::vector<Pass> passes_in(const Plan& plan)
@@ -123,6 +123,23 @@ TEST(Plan, ArgumentsOfNoOneWorkloadAreAUsageError)
   const auto wrong = plan_cases({.filter = "fork_flat", .arguments = "depth=3"});
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, Errc::usage);
+}
+
+TEST(Plan, ACaseThatContendsIsNeverWithoutItsControl)
+{
+  const auto cases = plan_cases(
+      {.filter = "contend_ww", .arguments = "procs=3;op=fork;root=shared", .passes = "bare"});
+  ASSERT_TRUE(cases);
+  ASSERT_EQ(cases->size(), 2u);
+  EXPECT_EQ((*cases)[0].values, (Values{3, 1, 0}));
+  EXPECT_EQ((*cases)[1].values, (Values{3, 1, 1}));
+}
+
+TEST(Plan, UnknownPinningIsAUsageError)
+{
+  const auto cases = plan_cases({.pin = "two"});
+  ASSERT_FALSE(cases);
+  EXPECT_EQ(cases.error().code, Errc::usage);
 }
 
 TEST(Plan, PassWithNothingToMeasureIsAUsageError)
