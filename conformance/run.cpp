@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "conformance/run.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "conformance/answers.h"
+#include "conformance/check.h"
+#include "conformance/kin.h"
+#include "conformance/ktap.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr int kLimitMs = 10'000;
+
+struct Ended {
+  Outcome outcome = Outcome::not_ok;
+  std::string text;
+};
+
+// What the process wrote; it is over, or what is left of it was killed.
+std::string read_rest(int fd)
+{
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(fd, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
+  return text;
+}
+
+Ended judge(std::optional<int> status, std::string text)
+{
+  if (!status)
+    return {Outcome::not_ok, fmt::format("killed: not done within {} s\n", kLimitMs / 1000) + text};
+  if (!WIFEXITED(*status))
+    return {Outcome::not_ok, describe_wait_status(*status) + "\n" + text};
+  switch (WEXITSTATUS(*status)) {
+    case kCheckOk:
+      return {Outcome::ok, std::move(text)};
+    case kCheckSkipped:
+      return {Outcome::skip, std::move(text)};
+    case kCheckNotOk:
+      return {Outcome::not_ok, std::move(text)};
+    default:
+      return {Outcome::not_ok, describe_wait_status(*status) + "\n" + text};
+  }
+}
+
+// How often the kernel has warned or oopsed since it booted; nothing before Linux 6.1.
+std::optional<std::uint64_t> kernel_complaints()
+{
+  const auto warned = read_file("/sys/kernel/warn_count");
+  const auto oopsed = read_file("/sys/kernel/oops_count");
+  if (!warned || !oopsed)
+    return std::nullopt;
+  return parse_u64(trim(*warned)).value_or(0) + parse_u64(trim(*oopsed)).value_or(0);
+}
+
+Result<Ended> run_apart(const Check& check, std::uint64_t seed, const std::string& program)
+{
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0)
+    return os_error("pipe");
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  auto child =
+      Child::spawn({.argv = {program, "check-one", "--seed=" + std::to_string(seed), check.name},
+                    .stdout_fd = write_end.get(),
+                    .own_group = true});
+  if (!child)
+    return child.error();
+  write_end.reset();
+  const auto status = child->wait(kLimitMs);
+  child->kill_and_reap();  // its descendants too, which hold the pipe
+  return judge(status, read_rest(read_end.get()));
+}
+
+}  // namespace
+
+Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
+                               const std::function<void(const std::string&)>& write)
+{
+  auto checks = select_checks(plan.glob);
+  if (!checks)
+    return checks.error();
+  write(ktap_header(checks->size()));
+  write(ktap_diagnostic(fmt::format("seed {}\n{}", plan.seed, describe_answers())));
+  CheckTotals totals;
+  std::size_t number = 0;
+  for (const Check* check : *checks) {
+    const auto before = kernel_complaints();
+    auto ended = run_apart(*check, plan.seed, program);
+    if (interrupted())
+      return Error{.code = Errc::interrupted, .context = "interrupted"};
+    if (!ended)
+      return ended.error();
+    // Whatever the check found: a VM_WARN_ON() that fired is a kernel that is wrong.
+    if (kernel_complaints() != before)
+      *ended = {Outcome::not_ok, "the kernel warned meanwhile: see dmesg\n" + ended->text};
+    write(ktap_result(++number, check->name, ended->outcome, ended->text));
+    ++(ended->outcome == Outcome::ok       ? totals.ok
+       : ended->outcome == Outcome::not_ok ? totals.not_ok
+                                           : totals.skipped);
+  }
+  write(ktap_diagnostic(
+      fmt::format("{} ok, {} not ok, {} skipped", totals.ok, totals.not_ok, totals.skipped)));
+  return totals;
+}
+
+Result<> run_check(const std::string& name, std::uint64_t seed)
+{
+  for (const Check& check : all_checks()) {
+    if (check.name != name)
+      continue;
+    auto arena = Arena::create();
+    if (!arena)
+      return arena.error();
+    return outcome_of([&] { check.run({.arena = *arena, .seed = seed}); });
+  }
+  return Error{.code = Errc::usage, .context = "no check " + name};
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Runs checks, each in a process of its own that is a fresh execution of the runner: a
+// crash, a kill or a hang costs one check, and no heap or fork of ours is in its VMAs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace rmaplab
+{
+
+struct CheckPlan {
+  std::string glob = "*";
+  std::uint64_t seed = 1;
+};
+
+struct CheckTotals {
+  std::size_t ok = 0;
+  std::size_t not_ok = 0;
+  std::size_t skipped = 0;
+};
+
+// Exit status of the process of one check.
+inline constexpr int kCheckOk = 0;
+inline constexpr int kCheckNotOk = 1;
+inline constexpr int kCheckSkipped = 77;
+
+// KTAP to `write`, as results arrive. `program` is the runner; it is called as
+// `program check-one --seed=N NAME`.
+Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
+                               const std::function<void(const std::string&)>& write);
+
+// One check in this process: Errc::unsupported is a skip.
+Result<> run_check(const std::string& name, std::uint64_t seed);
+
+}  // namespace rmaplab
