@@ -5,9 +5,8 @@
 #include <iostream>
 
 #include "base/files.h"
-#include "cli/commands.h"
+#include "cli/lab_run.h"
 #include "reports/report.h"
-#include "session/plan.h"
 
 namespace rmaplab
 {
@@ -15,39 +14,12 @@ namespace rmaplab
 namespace
 {
 
-struct AbOptions : LabCommandOptions {
+struct AbOptions : LabRunOptions {
   std::string base;
   std::string head;
   std::string out = "out";
   std::string label;
-  PlanOptions plan;
 };
-
-Run as_run(KernelRun& measured, const Kernel& kernel, const std::string& id)
-{
-  Run run{.manifest = measured.manifest,
-          .samples = std::move(measured.samples),
-          .dmesg = std::move(measured.dmesg)};
-  for (Sample& sample : run.samples)
-    sample.run = id;
-  run.manifest["run"] = id;
-  run.manifest["rmaplab.version"] = version();
-  run.manifest["command"] = command_line();
-  for (std::size_t i = 0; i < measured.failures.size(); ++i)
-    run.manifest[fmt::format("failure.{}", i + 1)] = measured.failures[i];
-  if (!kernel.config.empty())
-    if (auto text = read_file(kernel.config))
-      run.config = *std::move(text);
-  return run;
-}
-
-bool workload_failed(const Run& run)
-{
-  for (const Sample& sample : run.samples)
-    if (sample.status == SampleStatus::fail)
-      return true;
-  return false;
-}
 
 int run_ab(const AbOptions& opt, std::ostream& out)
 {
@@ -75,20 +47,7 @@ int run_ab(const AbOptions& opt, std::ostream& out)
     writers.push_back(*std::move(writer));
   }
 
-  auto measured = measure_kernels(
-      kernels, opt.lab,
-      [&](int replica) {
-        GuestCommand guest{.arguments = runner_arguments(opt.plan)};
-        add_start(guest.arguments, opt.lab.mode, replica);
-        return guest;
-      },
-      notify,
-      [&](const BootProgress& progress) {
-        std::string text = fmt::format("boot {}/{}", progress.boots_done, progress.boots);
-        for (const auto& line : progress.running)
-          text += " | " + line;
-        screen.show(progress.fraction, text);
-      });
+  auto measured = run_plan_in_lab(kernels, opt, screen);
   if (!measured)
     return complain(measured.error());
 
@@ -97,14 +56,8 @@ int run_ab(const AbOptions& opt, std::ostream& out)
   std::vector<Run> runs;
   for (std::size_t i = 0; i < 2; ++i) {
     KernelRun& one = (*measured)[i];
-    for (const auto& failure : one.failures)
-      screen.note(fmt::format("{}: {}", ids[i], failure));
-    if (!one.failed_console.empty())
-      screen.note(fmt::format("end of its console:\n{}", one.failed_console));
-    if (!one.output.empty())
-      screen.note(fmt::format("{}: guest says: {}", ids[i], one.output));
-    if (!one.failures.empty() || one.guest_status != 0)
-      status = kCheckFailed;
+    if (const int told = tell_failures(one, ids[i], screen); told != kDone)
+      status = told;
     runs.push_back(as_run(one, kernels[i], ids[i]));
     runs.back().manifest["start"] = stamp;
     if (auto stored = writers[i].store(runs.back()); !stored)
@@ -152,13 +105,9 @@ void add_ab(CLI::App& app, int& exit_status)
       ->required();
   cmd->add_option("head,--head", opt->head, "kernel under test, likewise")->required();
   add_plan_options(*cmd, opt->plan);
-  cmd->add_option("--replicas", opt->lab.replicas,
-                  "boots a kernel, each started in its own reproducible way")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
   cmd->add_option("-o,--out", opt->out, "folder for results")->capture_default_str();
   cmd->add_option("--label", opt->label, "folder in it (default: ab-TIME)");
-  add_lab_options(*cmd, *opt);
+  add_lab_run_options(*cmd, *opt);
   cmd->callback([opt, &exit_status] { exit_status = run_ab(*opt, std::cout); });
 }
 

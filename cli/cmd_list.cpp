@@ -6,8 +6,8 @@
 #include <iostream>
 #include <set>
 
-#include "base/text.h"
 #include "cli/commands.h"
+#include "cli/workload_text.h"
 #include "results/metric.h"
 #include "session/pass_probe.h"
 #include "workloads/workload.h"
@@ -23,24 +23,8 @@ struct ListOptions {
   bool metrics = false;
   bool kernels = false;
   bool passes = false;
+  bool markdown = false;
 };
-
-constexpr std::size_t kColumns = 100;
-
-// Two columns: a name, and words in as many lines as they take.
-std::string entry(std::string_view name, std::size_t width, std::string_view words)
-{
-  std::string text;
-  std::string line = fmt::format("{:<{}}", name, width);
-  for (const auto word : split_blanks(words)) {
-    if (line.size() + 1 + word.size() > kColumns) {
-      text += line + '\n';
-      line.assign(width, ' ');
-    }
-    line += fmt::format(" {}", word);
-  }
-  return text + line + '\n';
-}
 
 void print_passes(std::ostream& out)
 {
@@ -81,18 +65,6 @@ void print_metrics(std::ostream& out)
   }
 }
 
-void print_workload(const Workload& w, std::ostream& out)
-{
-  out << fmt::format("{} (version {})\n  {}\n  kernel path: {}\n  figures are per {}\n", w.name,
-                     w.version, w.summary, w.kernel_path, w.item);
-  for (const auto* preset : {"quick", "full"}) {
-    out << "  " << preset << ":";
-    for (const Values& values : std::string(preset) == "quick" ? w.quick : w.full)
-      out << ' ' << (values.empty() ? "(no arguments)" : arguments_text(w, values));
-    out << '\n';
-  }
-}
-
 int run_list(const ListOptions& opt, std::ostream& out)
 {
   if (opt.kernels)
@@ -110,19 +82,10 @@ int run_list(const ListOptions& opt, std::ostream& out)
     if (!workload)
       return complain({.code = Errc::usage,
                        .context = fmt::format("no workload \"{}\"; see `rmaplab list`", opt.name)});
-    print_workload(*workload, out);
+    out << story_text(*workload);
     return kDone;
   }
-  for (const Workload* w : catalog()) {
-    if (w->hidden)
-      continue;
-    std::string arguments;
-    for (const Argument& argument : w->arguments)
-      arguments += fmt::format("{}{}", arguments.empty() ? "" : ", ", argument.name);
-    constexpr std::size_t kName = 17;
-    out << entry(w->name, kName, w->summary)
-        << entry("", kName, "arguments: " + (arguments.empty() ? "none" : arguments));
-  }
+  out << (opt.markdown ? catalog_markdown(catalog()) : catalog_text(catalog()));
   return kDone;
 }
 
@@ -136,6 +99,7 @@ void add_list(CLI::App& app, int& exit_status)
   cmd->add_flag("--metrics", opt->metrics, "what can be measured, unit, class, source");
   cmd->add_flag("--passes", opt->passes, "what can be armed, what it gives and costs");
   cmd->add_flag("--kernels", opt->kernels, "kernels that Debian's suites carry");
+  cmd->add_flag("--markdown", opt->markdown, "all workloads with their stories: docs/workloads.md");
   cmd->callback([opt, &exit_status] { exit_status = run_list(*opt, std::cout); });
 }
 

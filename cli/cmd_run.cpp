@@ -12,7 +12,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "cli/commands.h"
+#include "cli/lab_run.h"
 #include "reports/report.h"
 #include "results/wire.h"
 
@@ -22,10 +22,10 @@ namespace rmaplab
 namespace
 {
 
-struct RunOptions {
-  PlanOptions plan;
+struct RunOptions : LabRunOptions {
+  std::string kernel_spec;  // "": the running kernel
   std::string out = "out";
-  std::string label = "host";
+  std::string label;  // "": "host", or the kernel's release
 };
 
 struct HostRun {
@@ -55,6 +55,8 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
       } else if (record.kind == "env") {
         const auto equals = text.find('=');
         host.run.manifest[text.substr(0, equals)] = text.substr(equals + 1);
+      } else if (record.kind == "dmesg") {
+        host.run.dmesg += text;
       } else if (record.kind == "err") {
         host.complaints += text;
       } else if (record.kind == "progress") {
@@ -76,12 +78,56 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
   return host;
 }
 
+// Prints, and ends with the status that a script needs.
+int conclude(RunWriter& writer, const Run& run, int status, std::ostream& out)
+{
+  auto folder = writer.finish();
+  if (!folder)
+    return complain(folder.error());
+  out << run_report(run) << "stored in " << folder->string() << '\n';
+  for (const Sample& sample : run.samples)
+    if (sample.value.has_value())
+      return status;
+  return status == kDone ? kNothingRan : status;
+}
+
+int run_in_lab(const RunOptions& opt, std::ostream& out)
+{
+  Screen screen;
+  const auto kernel = find_kernel(opt.kernel_spec, opt.kernel, screen.notify());
+  if (!kernel)
+    return complain(kernel.error());
+  const std::string stamp = time_stamp();
+  auto writer = RunWriter::create(std::filesystem::path(opt.out) /
+                                  (opt.label.empty() ? kernel->release : opt.label) / stamp);
+  if (!writer)
+    return complain(writer.error());
+  auto measured = run_plan_in_lab({*kernel}, opt, screen);
+  if (!measured)
+    return complain(measured.error());
+  KernelRun& one = measured->front();
+  int status = tell_failures(one, kernel->release, screen);
+  const Run run = as_run(one, *kernel, stamp);
+  if (auto stored = writer->store(run); !stored)
+    return complain(stored.error());
+  if (one.interrupted) {
+    screen.note("interrupted; what was measured is in " + writer->partial().string());
+    return kInterrupted;
+  }
+  if (workload_failed(run))
+    status = kCheckFailed;
+  return conclude(*writer, run, status, out);
+}
+
 int run_run(const RunOptions& opt, std::ostream& out)
 {
   if (auto checked = check_plan(opt.plan); !checked)
     return complain(checked.error());
+  if (!opt.kernel_spec.empty())
+    return run_in_lab(opt, out);
   const std::string stamp = time_stamp();
-  auto writer = RunWriter::create(std::filesystem::path(opt.out) / opt.label / stamp);
+  auto writer = RunWriter::create(std::filesystem::path(opt.out) /
+                                  (opt.label.empty() ? "host" : opt.label) / stamp);
   if (!writer)
     return complain(writer.error());
   int ends[2];
@@ -135,15 +181,9 @@ int run_run(const RunOptions& opt, std::ostream& out)
          writer->partial().string());
     return kCheckFailed;
   }
-  auto folder = writer->finish();
-  if (!folder)
-    return complain(folder.error());
-  out << run_report(run);
-  out << "stored in " << folder->string() << '\n';
-  bool any = false;
-  for (const Sample& sample : run.samples)
-    any = any || sample.value.has_value();
-  return any ? (*host)->status : kNothingRan;
+  if (!(*host)->complaints.empty())
+    warn(std::string(trim((*host)->complaints)));
+  return conclude(*writer, run, (*host)->status, out);
 }
 
 }  // namespace
@@ -151,10 +191,16 @@ int run_run(const RunOptions& opt, std::ostream& out)
 void add_run(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<RunOptions>();
-  auto* cmd = app.add_subcommand("run", "run workloads on the running kernel");
+  auto* cmd =
+      app.add_subcommand("run", "run workloads on the running kernel, or on one in the lab");
   add_plan_options(*cmd, opt->plan);
   cmd->add_option("-o,--out", opt->out, "folder for results")->capture_default_str();
-  cmd->add_option("--label", opt->label, "folder in it")->capture_default_str();
+  cmd->add_option("--label", opt->label, "folder in it (default: host, or the kernel's release)");
+  cmd->add_option("--kernel", opt->kernel_spec,
+                  "boot it in the lab and run there: debian:VERSION, an image, a build tree;\n"
+                  "the options below are for it");
+  opt->lab.replicas = 1;
+  add_lab_run_options(*cmd, *opt);
   cmd->callback([opt, &exit_status] { exit_status = run_run(*opt, std::cout); });
 }
 

@@ -26,6 +26,7 @@ enum ExitStatus : int {
 };
 
 void add_ab(CLI::App& app, int& exit_status);
+void add_check(CLI::App& app, int& exit_status);
 void add_compare(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
 void add_forest(CLI::App& app, int& exit_status);
@@ -77,6 +78,8 @@ struct PlanOptions {
   std::string filter = "*";
   std::string preset = "quick";
   std::string passes;
+  std::string arguments;
+  std::string pin = "none";
   int case_timeout_s = 300;
 };
 void add_plan_options(CLI::App& cmd, PlanOptions& opt);

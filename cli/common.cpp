@@ -20,6 +20,8 @@ int complain(const Error& error)
   switch (error.code) {
     case Errc::interrupted:
       return kInterrupted;
+    case Errc::mismatch:
+      return kCheckFailed;
     case Errc::os:
     case Errc::parse:
     case Errc::unsupported:
@@ -137,6 +139,13 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
   cmd.add_option("--passes", opt.passes,
                  "passes, joined with commas: " + pass_names() +
                      "\n(default: those of the mode; see `rmaplab list --passes`)");
+  cmd.add_option("-a,--arguments", opt.arguments,
+                 "of one workload, NAME=VALUE[,VALUE...];...: every combination of the values;\n"
+                 "what is not named is as in its first quick case");
+  cmd.add_option("--pin", opt.pin,
+                 "processes and threads of workloads: none, all on one CPU, or spread over them")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "one", "spread"}));
   cmd.add_option("--case-timeout", opt.case_timeout_s,
                  "seconds one case may take; a guest's own seconds in the lab")
       ->capture_default_str()
@@ -145,7 +154,11 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
 
 Result<> check_plan(const PlanOptions& opt)
 {
-  const auto cases = plan_cases({.preset = opt.preset, .filter = opt.filter, .passes = opt.passes});
+  const auto cases = plan_cases({.preset = opt.preset,
+                                 .filter = opt.filter,
+                                 .arguments = opt.arguments,
+                                 .passes = opt.passes,
+                                 .pin = opt.pin});
   if (!cases)
     return cases.error();
   for (const PlannedCase& planned : *cases)
@@ -161,6 +174,10 @@ std::vector<std::string> runner_arguments(const PlanOptions& opt)
                                     "--case-timeout=" + std::to_string(opt.case_timeout_s)};
   if (!opt.passes.empty())
     words.push_back("--passes=" + opt.passes);
+  if (!opt.arguments.empty())
+    words.push_back("--arguments=" + opt.arguments);
+  if (opt.pin != "none")
+    words.push_back("--pin=" + opt.pin);
   return words;
 }
 

@@ -23,6 +23,7 @@ int main(int argc, char** argv)
   app.set_version_flag("--version", version());
   int exit_status = kDone;
   add_ab(app, exit_status);
+  add_check(app, exit_status);
   add_compare(app, exit_status);
   add_doctor(app, exit_status);
   add_forest(app, exit_status);

@@ -154,6 +154,7 @@ int run_probe_contention(const ContentionOptions& options, std::ostream& out)
         return kInterrupted;
       case Errc::os:
       case Errc::parse:
+      case Errc::mismatch:
       case Errc::usage:
         return kEnvironment;
     }

@@ -17,9 +17,12 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/lab_guest.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "cli/reach_check.h"
+#include "conformance/run.h"
 #include "probes/counters.h"
 #include "results/wire.h"
 #include "session/case_run.h"
@@ -32,6 +35,7 @@ namespace
 {
 
 constexpr int kUsage = 2;
+constexpr int kNothingRan = 77;
 
 struct RunnerOptions {
   std::string mode = "host";
@@ -39,6 +43,7 @@ struct RunnerOptions {
   std::string workload;
   std::string arguments;
   std::string fault;
+  CheckPlan checks;
   Plan plan;
   std::uint64_t turns = 1'000'000;
   bool papi = true;
@@ -123,6 +128,43 @@ int fault_command(const std::string& fault)
     ::pause();
 }
 
+// KTAP: plain text on the host, records from a guest.
+int check_command(const CheckPlan& plan, RecordWriter& out, bool in_guest)
+{
+  const auto totals = run_checks(plan, "/proc/self/exe", [&](const std::string& text) {
+    if (in_guest)
+      static_cast<void>(out.write("out", text));
+    else
+      std::cout << text << std::flush;
+  });
+  if (!totals) {
+    if (in_guest)
+      static_cast<void>(out.write("err", to_string(totals.error()) + "\n"));
+    return complain(totals.error());
+  }
+  return totals->not_ok > 0 ? 1 : totals->ok > 0 ? 0 : kNothingRan;
+}
+
+int check_one_command(const CheckPlan& plan)
+{
+  const auto outcome = run_check(plan.glob, plan.seed);
+  if (outcome)
+    return kCheckOk;
+  std::cout << to_string(outcome.error()) << '\n';
+  return outcome.error().code == Errc::unsupported ? kCheckSkipped
+         : outcome.error().code == Errc::usage     ? kUsage
+                                                   : kCheckNotOk;
+}
+
+// Until whoever holds the other end of our standard input lets go.
+int hold_command()
+{
+  char byte = 0;
+  while (::read(0, &byte, 1) > 0) {
+  }
+  return 0;
+}
+
 std::vector<CounterValue> count_turns(Counters& counters, std::uint64_t turns)
 {
   for (std::size_t round = 0; round < counters.rounds(); ++round) {
@@ -165,6 +207,8 @@ void add_plan_options(CLI::App& cmd, RunnerOptions& opt)
 {
   cmd.add_option("--mode", opt.mode, "host, exact or smp")->capture_default_str();
   cmd.add_option("--preset", opt.plan.preset, "quick or full")->capture_default_str();
+  cmd.add_option("--pin", opt.plan.pin, "where workers run: none, one, spread")
+      ->capture_default_str();
   cmd.add_option("--replica", opt.plan.replica, "reproducible start number, 0 for none")
       ->capture_default_str();
 }
@@ -201,6 +245,20 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
     status = done ? 0 : complain(done.error());
   });
 
+  auto* check = app.add_subcommand("check", "whether this kernel keeps the rules; KTAP on stdout");
+  check->add_option("--seed", opt.checks.seed, "of permutations")->capture_default_str();
+  check->add_option("glob", opt.checks.glob)->capture_default_str();
+  check->callback([&] { status = check_command(opt.checks, out, in_guest); });
+
+  auto* check_one = app.add_subcommand("check-one", "one check in this process")->group("");
+  check_one->add_option("--seed", opt.checks.seed);
+  check_one->add_option("name", opt.checks.glob)->required();
+  check_one->callback([&] { status = check_one_command(opt.checks); });
+
+  app.add_subcommand("hold", "do nothing until standard input ends")->group("")->callback([&] {
+    status = hold_command();
+  });
+
   // Parsed by hand below, since its words are another program's.
   app.add_subcommand("exec", "a command, its output as records");
 
@@ -213,6 +271,10 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   count->add_option("--turns", opt.turns, "N")->capture_default_str();
   count->add_flag("!--no-papi", opt.papi, "through perf_event_open() only");
   count->callback([&] { status = counters_command(opt); });
+
+  app.add_subcommand("reach", "drive every walk of the reverse mapping: a check of the oracle")
+      ->group("")
+      ->callback([&] { status = check_reach(std::cout); });
 
   if (args.size() > 1 && args[0] == "exec")
     return exec_command({args.begin() + 1, args.end()}, out);
@@ -245,9 +307,13 @@ int guest_main()
                 {"devtmpfs", "/dev"},
                 {"tracefs", "/sys/kernel/tracing"},
                 {"debugfs", "/sys/kernel/debug"},
+                {"cgroup2", "/sys/fs/cgroup"},
                 {"tmpfs", "/tmp"}};
   for (const auto& m : mounts)
     ::mount(m.type, m.target, m.type, 0, nullptr);
+  // So that a cgroup of a workload's own has memory.reclaim.
+  if (UniqueFd fd(::open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC)); fd)
+    static_cast<void>(::write(fd.get(), "+memory", 7) < 0);
   if (UniqueFd console(::open("/dev/console", O_RDWR | O_CLOEXEC)); console)
     for (int fd = 0; fd <= 2; ++fd)
       ::dup2(console.get(), fd);
@@ -264,7 +330,7 @@ int guest_main()
   RecordWriter out(channel.get());
   static_cast<void>(out.write("hello", "rmaplab-runner 1"));
   int status = kUsage;
-  if (auto command = read_file("/rmaplab/command")) {
+  if (auto command = read_file(kGuestCommand)) {
     std::vector<std::string> args;
     for (const auto word : split(*command, '\0'))
       args.emplace_back(word);
