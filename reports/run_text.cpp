@@ -81,6 +81,7 @@ std::string cell(const Case& one, const std::string& metric, double scale = 1)
 
 constexpr std::size_t kColumns = 100;
 constexpr std::size_t kLabel = 42;
+constexpr const char* kIndent = "      ";
 
 struct Column {
   std::string heading;
@@ -147,20 +148,101 @@ std::string wrapped(std::string_view text, const std::string& indent)
   return lines + indent + line + '\n';
 }
 
-std::string times(const std::vector<Case>& cases)
+// What an operation costs: in the exact lab guest instructions, elsewhere time.
+constexpr const char* kCosts[] = {"instructions", "wall_time"};
+
+std::string cost_title(const std::string& metric)
 {
-  const Table table{.title = "wall time, ns an operation",
-                    .columns = {of_metric("median", 12, "wall_time"),
-                                {.heading = "least and greatest repetition",
-                                 .width = 31,
-                                 .cell =
-                                     [](const Case& one) {
-                                       const auto spread = one.spread("wall_time");
-                                       return fmt::format("{} to {}", figure(spread->min),
-                                                          figure(spread->max));
-                                     }}},
-                    .metrics = {"wall_time"}};
-  return table.text(cases);
+  return metric == "wall_time" ? "wall time, ns an operation" : "guest instructions an operation";
+}
+
+std::string costs(const std::vector<Case>& cases)
+{
+  std::string text;
+  for (const std::string metric : kCosts) {
+    const auto range = [metric](const Case& one) {
+      const auto spread = one.spread(metric);
+      return fmt::format("{} to {}", figure(spread->min), figure(spread->max));
+    };
+    text +=
+        Table{.title = cost_title(metric),
+              .columns = {of_metric("median", 12, metric),
+                          {.heading = "least and greatest repetition", .width = 31, .cell = range}},
+              .metrics = {metric}}
+            .text(cases);
+  }
+  return text;
+}
+
+// The value of one argument, and the label of the case without it.
+struct Pivot {
+  std::string label;
+  std::string value;
+};
+
+std::optional<Pivot> pivot_on(const Case& one, const std::string& argument)
+{
+  std::string rest;
+  std::optional<Pivot> pivot;
+  for (const auto piece : split(one.arguments, ';'))
+    if (piece.starts_with(argument + "="))
+      pivot.emplace().value = piece.substr(argument.size() + 1);
+    else
+      rest += fmt::format(" {}", piece);
+  if (pivot)
+    pivot->label = one.workload + rest;
+  return pivot;
+}
+
+// Ways of doing the same, side by side.
+std::string ways(const std::vector<Case>& cases, const std::string& metric)
+{
+  std::vector<std::string> columns;
+  std::vector<std::string> labels;
+  std::map<std::string, std::map<std::string, double>> rows;
+  for (const Case& one : cases) {
+    const auto pivot = pivot_on(one, "way");
+    const auto cost = one.median(metric);
+    if (!pivot || !cost)
+      continue;
+    if (std::find(columns.begin(), columns.end(), pivot->value) == columns.end())
+      columns.push_back(pivot->value);
+    if (rows[pivot->label].empty())
+      labels.push_back(pivot->label);
+    rows[pivot->label][pivot->value] = *cost;
+  }
+  std::string body;
+  for (const std::string& label : labels) {
+    if (rows[label].size() < 2)
+      continue;
+    body += Table::first_cell(fmt::format("  {}", label));
+    for (const std::string& column : columns)
+      body += fmt::format(" {:>10}", rows[label].count(column) ? figure(rows[label][column]) : "-");
+    body += '\n';
+  }
+  if (body.empty())
+    return body;
+  std::string head = Table::first_cell("way by way, " + cost_title(metric));
+  for (const std::string& column : columns)
+    head += fmt::format(" {:>10}", column);
+  return fmt::format("\n{}\n{}", head, body);
+}
+
+// Metrics that a workload tells of itself, a line a case.
+std::string outcomes(const std::vector<Case>& cases)
+{
+  std::string text;
+  for (const Case& one : cases) {
+    std::string line;
+    for (const auto& [metric, sites] : one.values) {
+      const Metric* known = find_metric(metric);
+      if (known && known->outcome)
+        line += fmt::format("{}{} {}", line.empty() ? "" : ", ", metric, cell(one, metric));
+    }
+    if (!line.empty())
+      text += fmt::format("  {}\n", one.label()) + wrapped(line, kIndent);
+  }
+  return text.empty() ? text : "\noutcome of one operation\n" + text;
 }
 
 // Both roots of a workload that has a control: what it costs to share one.
@@ -189,6 +271,10 @@ std::string against_control(const std::vector<Case>& cases)
         Table::first_cell(fmt::format("  {}", trim(label))) +
         fmt::format(" {:>12} {:>12} {:>8.2f}{}\n", figure(shared->median), figure(apart->median),
                     shared->median / apart->median, overlap ? "  (ranges overlap)" : "");
+    if (const auto together = one.median("throughput"), alone = control->median("throughput");
+        together && alone)
+      rows += fmt::format("      {} operations/s under one root, {} under many\n",
+                          figure(*together), figure(*alone));
   }
   if (rows.empty())
     return rows;
@@ -230,8 +316,6 @@ std::string kept(const Case& one)
   }
   return text;
 }
-
-constexpr const char* kIndent = "      ";
 
 std::string objects(const std::vector<Case>& cases)
 {
@@ -418,7 +502,10 @@ std::string run_report(const Run& run)
                                  release.empty() ? "an unnamed kernel" : release);
   if (const auto gfp = manifest_value(run.manifest, "kernel.anon_vma_clone_gfp"); !gfp.empty())
     text += fmt::format("anon_vma_clone allocates with {}\n", gfp);
-  return text + times(cases) + against_control(cases) + objects(cases) + forest(cases) +
+  text += costs(cases);
+  for (const char* metric : kCosts)
+    text += ways(cases, metric);
+  return text + outcomes(cases) + against_control(cases) + objects(cases) + forest(cases) +
          faults(cases) + counters(run, cases) + contention(cases) + not_measured(run);
 }
 

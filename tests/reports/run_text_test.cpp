@@ -240,6 +240,26 @@ TEST(RunReport, ScaledCounterIsMarkedAndTheMarkExplained)
   EXPECT_TRUE(has(text, "\n  * scaled by time\n")) << text;
 }
 
+TEST(RunReport, WaysOfTheSameStandSideBySide)
+{
+  Rows rows;
+  rows.of("mremap_move", "pages=16;way=plain;align=page").value("instructions", 30'000);
+  EXPECT_FALSE(has(rows.report(), "way by way"));
+  rows.of("mremap_move", "pages=16;way=uffd;align=page").value("instructions", 41'000);
+  rows.of("mremap_move", "pages=1;way=plain;align=page").value("instructions", 9'000);
+  EXPECT_TRUE(has(rows.report(),
+                  "\nway by way, guest instructions an operation       plain       uffd\n"
+                  "  mremap_move pages=16 align=page                30 000     41 000\n"))
+      << rows.report();
+  EXPECT_FALSE(has(rows.report(), "pages=1 align=page  ")) << "nothing to compare it with";
+}
+
+TEST(RunReport, InstructionsHaveATableOfTheirOwn)
+{
+  EXPECT_TRUE(has(Rows().of("null", "").value("instructions", 6).report(),
+                  "\nguest instructions an operation "));
+}
+
 TEST(RunReport, RatioToTheControlIsShownWhereThereIsOne)
 {
   Rows rows;
@@ -249,6 +269,19 @@ TEST(RunReport, RatioToTheControlIsShownWhereThereIsOne)
   EXPECT_TRUE(has(rows.report(),
                   "\n  contend_ww procs=2 op=fork                          "
                   "310          155     2.00\n"))
+      << rows.report();
+}
+
+TEST(RunReport, ThroughputOfBothRootsStandsBelowTheirRatio)
+{
+  Rows rows;
+  rows.of("contend_ww", "root=shared").times({300}).value("throughput", 3'333'333);
+  rows.of("contend_ww", "root=private").times({150});
+  EXPECT_FALSE(has(rows.report(), "operations/s")) << rows.report();
+  rows.value("throughput", 6'666'667);
+  EXPECT_TRUE(has(rows.report(),
+                  " 2.00\n"
+                  "      3 333 333 operations/s under one root, 6 666 667 under many\n"))
       << rows.report();
 }
 
