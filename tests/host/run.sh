@@ -6,12 +6,24 @@
 run "$RMAPLAB" run -o "$work/o" --label me
 expect_status 0; expect out 'values on'; expect out '^not measured .*: counted in the exact lab only$'; expect out '^  instructions$'
 csv=$(echo "$work"/o/me/*/samples.csv)
-for workload in $("$RMAPLAB" list | awk '/^[a-z]/ {print $1}'); do
+core=$("$RMAPLAB" list | sed -n '/^Core, /,/\.$/p' | tr '\n' ' ' | sed 's/.*: //; s/[.,]//g')
+[ "$(wc -w <<<"$core")" -ge 10 ] || fail "list names as core only: $core"
+for workload in $core; do
   for metric in wall_time vmas; do
     grep -q ",$workload,.*,$metric,[^,]*,[0-9.e+]*,ok," "$csv" || fail "no $metric of $workload"
   done
 done
 ! grep -q ',fail,' "$csv" || fail "a workload failed: $(grep -m1 ',fail,' "$csv")"
+
+# All others too, if only their time and state: a value or a reason, no failure.
+run "$RMAPLAB" run -w '[a-z]*' --passes bare,state -o "$work/o" --label all
+expect_status 0
+all=$(echo "$work"/o/all/*/samples.csv)
+for workload in $("$RMAPLAB" list | sed '/^$/,$d' | awk '/^[a-z]/ {print $1}'); do
+  grep -qE ",$workload,.*,wall_time,[^,]*,([0-9.e+]*,ok,|,skip,[^,])" "$all" ||
+    fail "neither a time of $workload nor a reason"
+done
+! grep -q ',fail,' "$all" || fail "a workload failed: $(grep -m1 ',fail,' "$all")"
 
 folder=$(dirname "$csv")
 run "$RMAPLAB" compare "$folder" "$folder"
