@@ -72,6 +72,17 @@ std::vector<std::string> patches_of(const Workload& w)
   return patches;
 }
 
+// "Core, ...: null, fork_flat, ..."
+std::string core_text(std::span<const Workload* const> workloads)
+{
+  std::vector<std::string_view> core;
+  for (const Workload* w : workloads)
+    if (w->core && !w->hidden)
+      core.push_back(w->name);
+  return fmt::format("Core, the quick preset when no workload is named: {}.",
+                     fmt::join(core, ", "));
+}
+
 std::map<std::string, std::string> workloads_of_patches(std::span<const Workload* const> workloads)
 {
   std::map<std::string, std::string> index;
@@ -109,7 +120,8 @@ std::string catalog_text(std::span<const Workload* const> workloads)
       text += entry(w->name, width, w->summary) +
               entry("", width, "arguments: " + arguments_of(*w)) +
               entry("", width, fmt::format("patches: {}", w->patches));
-  return text + '\n' + entry("", 0, kSeries) + entry("", 0, kPathless);
+  return text + '\n' + entry("", 0, core_text(workloads)) + entry("", 0, kSeries) +
+         entry("", 0, kPathless);
 }
 
 std::string story_text(const Workload& w)
