@@ -224,7 +224,7 @@ Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& val
 {
   const bool full = plan.preset == "full";
   if (workload.contends)  // an operation is thousands of calls already
-    return {.repetitions = plan.mode == Mode::exact && !full ? 1 : 5, .warm_up = 1, .kept = 1};
+    return {.repetitions = plan.mode == Mode::exact ? 1 : 5, .warm_up = 1, .kept = 1};
   // Pages that one repetition may touch or copy, roughly.
   auto operations = [&](std::int64_t pages, std::int64_t least, std::int64_t most) {
     return static_cast<int>(std::clamp(pages / workload.weight(values), least, most));
@@ -232,11 +232,12 @@ Repeats repeats_of(const Plan& plan, const Workload& workload, const Values& val
   // In the exact lab slab and page lists settle after some three operations (a fork of
   // 16 VMAs on 6.19: 488, 445, 433 thousand instructions). From then on operations
   // read alike, or alternate between two figures (433.4 and 435.6 there, every second
-  // time), so an even number of them, whose median lies between the two.
+  // time), so an even number of them, whose median lies between the two. One repetition:
+  // another in the same boot would read what this one read; replicas are the ensemble.
   if (plan.mode == Mode::exact)
-    return {.repetitions = full ? 3 : 1,
+    return {.repetitions = 1,
             .warm_up = operations(3000, 2, 4),
-            .kept = operations(3000, 4, 6) & ~1};
+            .kept = operations(3000, full ? 2 : 4, 6) & ~1};
   return {.repetitions = 5, .warm_up = 2, .kept = operations(full ? 200'000 : 20'000, 5, 2000)};
 }
 
