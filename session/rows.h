@@ -37,6 +37,7 @@ class Rows
   Sample row(std::string_view metric, int repetition) const;
   const CaseSink& sink_;
   Sample common_;
+  std::string by_chance_;  // why counts of anon_vmas are no values, "" where they are
 };
 
 }  // namespace rmaplab

@@ -45,6 +45,9 @@ struct Workload {
   // Why objects of such a case may be freed in another task's context, so that what its own
   // processes allocate and free need not balance; "" when they must. Null: they always must.
   std::string_view (*freed_elsewhere)(const Values&) = nullptr;
+  // Why counts of anon_vmas of such a case differ from run to run of one kernel; "" when they
+  // must not. Null: they never do. Those counts are skips then.
+  std::string_view (*by_chance)(const Values&) = nullptr;
   bool core = false;      // runs in the quick preset when no workload is named
   bool contends = false;  // several processes at once: what the contention pass is for
   // Of one that contends: the case that differs only in what is not shared, for it is run

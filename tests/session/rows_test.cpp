@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/rows.h"
+
+#include <gtest/gtest.h>
+
+namespace rmaplab
+{
+namespace
+{
+
+// What a case of prepare_race reports of the metric: a value or a skip.
+Sample told(const char* arguments, const char* metric)
+{
+  const Workload& race = *find_workload("prepare_race");
+  const PlannedCase planned{
+      .workload = &race, .values = *parse_arguments(race, arguments), .pass = Pass::state};
+  Sample told;
+  const CaseSink sink{.sample = [&](const Sample& sample) { told = sample; }};
+  Rows({}, planned, sink).value(metric, 0, 7);
+  return told;
+}
+
+TEST(Rows, CountsThatARaceDecidesAreSkips)
+{
+  for (const char* metric :
+       {"slab_anon_vma", "slab_bytes", "alloc_anon_vma", "alloc_anon_vma_chain", "forest_roots"}) {
+    const Sample sample = told("threads=2;place=near", metric);
+    EXPECT_EQ(sample.status, SampleStatus::skip) << metric;
+    EXPECT_NE(sample.reason.find("race"), std::string::npos) << metric;
+  }
+}
+
+TEST(Rows, CountsThatEveryOutcomeOfARaceHasAreValues)
+{
+  for (const char* metric : {"vmas", "slab_anon_vma_chain", "forest_avcs", "unfreed_anon_vma"})
+    EXPECT_EQ(told("threads=2;place=near", metric).status, SampleStatus::ok) << metric;
+}
+
+TEST(Rows, WhereNothingIsRacedForAllCountsAreValues)
+{
+  for (const char* metric : {"slab_anon_vma", "alloc_anon_vma", "forest_roots"})
+    EXPECT_EQ(told("threads=2;place=far", metric).status, SampleStatus::ok) << metric;
+}
+
+}  // namespace
+}  // namespace rmaplab
