@@ -15,8 +15,8 @@ for workload in $core; do
 done
 ! grep -q ',fail,' "$csv" || fail "a workload failed: $(grep -m1 ',fail,' "$csv")"
 
-# All others too, if only their time and state: a value or a reason, no failure.
-run "$RMAPLAB" run -w '[a-z]*' --passes bare,state -o "$work/o" --label all
+# All others too, if only their time: a value or a reason, no failure.
+run "$RMAPLAB" run -w '[a-z]*' --passes bare -o "$work/o" --label all
 expect_status 0
 all=$(echo "$work"/o/all/*/samples.csv)
 for workload in $("$RMAPLAB" list | sed '/^$/,$d' | awk '/^[a-z]/ {print $1}'); do
