@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "base/ticks.h"
@@ -58,6 +60,22 @@ std::string disk_note(const fs::path& folder)
   return {};
 }
 
+// For how long that thread of the process which waited longest was ready to run and had no
+// CPU, in ns: the second field of schedstat (Documentation/scheduler/sched-stats.rst). 0 where
+// the kernel does not count it.
+std::uint64_t longest_wait_for_cpu_ns(pid_t pid)
+{
+  std::uint64_t longest = 0;
+  std::error_code error;
+  for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    const auto text = read_file(task.path() / "schedstat");
+    const auto fields = text ? split_blanks(*text) : std::vector<std::string_view>();
+    if (fields.size() > 1)
+      longest = std::max(longest, parse_u64(fields[1]).value_or(0));
+  }
+  return longest;
+}
+
 }  // namespace
 
 Result<Vm> Vm::start(const Machine& machine, BootSpec spec, const std::string& initramfs,
@@ -82,8 +100,14 @@ Result<Vm> Vm::start(const Machine& machine, BootSpec spec, const std::string& i
     return qemu.error();
   vm.qemu_.emplace(*std::move(qemu));
   vm.hang_timeout_s_ = hang_timeout_s;
-  vm.last_sign_ns_ = monotonic_ns();
+  vm.note_sign_of_life();
   return vm;
+}
+
+void Vm::note_sign_of_life()
+{
+  last_sign_ns_ = monotonic_ns();
+  waited_at_sign_ns_ = longest_wait_for_cpu_ns(qemu_->pid());
 }
 
 bool Vm::end(BootOutcome outcome, const std::string& reason)
@@ -105,7 +129,7 @@ bool Vm::step()
   const auto console_size = fs::file_size(spec_.console, error);
   if (fresh && !fresh->empty()) {
     channel_bytes_ += fresh->size();
-    last_sign_ns_ = monotonic_ns();
+    note_sign_of_life();
     if (auto fed = reader_.feed(*fresh, report_.records); !fed)
       return end(BootOutcome::garbled, to_string(fed.error()) + disk_note(folder_.path()));
     if (reader_.ended())
@@ -122,7 +146,7 @@ bool Vm::step()
   }
   if (!error && console_size != console_bytes_) {
     console_bytes_ = console_size;
-    last_sign_ns_ = monotonic_ns();
+    note_sign_of_life();
   }
   if (qemu_status) {
     end(BootOutcome::ended_early, "");
@@ -145,7 +169,9 @@ bool Vm::step()
     return true;
   }
   const std::uint64_t silent_ns = monotonic_ns() - last_sign_ns_;
-  if (silent_ns > static_cast<std::uint64_t>(hang_timeout_s_) * 1'000'000'000u) {
+  const std::uint64_t timeout_ns = static_cast<std::uint64_t>(hang_timeout_s_) * 1'000'000'000u;
+  if (silent_ns > timeout_ns &&
+      silent_ns > timeout_ns + longest_wait_for_cpu_ns(qemu_->pid()) - waited_at_sign_ns_) {
     const bool panicked = [&] {
       const auto console = read_file(spec_.console);
       return console && console->find(kPanic) != std::string::npos;

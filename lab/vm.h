@@ -37,7 +37,8 @@ struct BootReport {
 class Vm
 {
  public:
-  // `hang_timeout_s` of wall time without a byte counts as hanging.
+  // `hang_timeout_s` of time without a byte counts as hanging. Time for which QEMU waited for a
+  // CPU of the host is not counted: a guest on a busy machine is slow, not dead.
   static Result<Vm> start(const Machine& machine, BootSpec spec, const std::string& initramfs,
                           int hang_timeout_s);
   Vm(Vm&&) = default;
@@ -54,6 +55,7 @@ class Vm
  private:
   Vm(TempDir folder, BootSpec spec) : folder_(std::move(folder)), spec_(std::move(spec)) {}
   bool end(BootOutcome outcome, const std::string& reason);
+  void note_sign_of_life();
 
   TempDir folder_;
   BootSpec spec_;
@@ -63,6 +65,7 @@ class Vm
   std::uint64_t channel_bytes_ = 0;
   std::uint64_t console_bytes_ = 0;
   std::uint64_t last_sign_ns_ = 0;
+  std::uint64_t waited_at_sign_ns_ = 0;
   int hang_timeout_s_ = 0;
 };
 
