@@ -30,7 +30,8 @@ constexpr std::string_view kVersionPrefix = "# rmaplab trace: ";
 constexpr const char* kCutOff = "file is cut off: the last line has no newline";
 // Of what a header says and a message quotes; PATH_MAX is the longest that can be honest.
 constexpr std::size_t kMaxHeaderValue = 4096;
-constexpr std::size_t kMaxHeaderFiles = 1'000'000;
+// With names of that length 256 MiB; a program maps some hundreds of files.
+constexpr std::size_t kMaxHeaderFiles = 65536;
 constexpr std::size_t kMaxQuoted = 40;
 
 // ---- bytes ----
