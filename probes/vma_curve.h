@@ -1,50 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A count over time in bounded memory: VMAs of a process or a tree of them
-// (probes/vma_count.h) at moments that the caller chooses.
+// Whether this machine lets VMAs be counted over time (base/vma_curve.h).
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
+#include "base/vma_curve.h"
 #include "probes/capability.h"
 
 namespace rmaplab
 {
-
-struct CurvePoint {
-  std::uint64_t at = 0;  // ns or operations: the caller's unit, never falling
-  std::uint64_t count = 0;
-  bool operator==(const CurvePoint&) const = default;
-};
-
-// Each point stands for a number of samples in a row and is the highest of them, of equals
-// the first; that number doubles whenever the curve is full. So the peak of all samples is
-// always one of the points. No memory is taken after the constructor.
-class VmaCurve
-{
- public:
-  // Even, 2 at least.
-  explicit VmaCurve(std::size_t most_points = 256);
-  void add(CurvePoint sample);
-  // In order; the last may stand for fewer samples than the others.
-  const std::vector<CurvePoint>& points() const { return points_; }
-  std::uint64_t samples() const { return samples_; }
-  std::uint64_t samples_per_point() const { return per_point_; }
-  // Of all samples: the highest, of equals the first; and the two ends. Not without a sample.
-  CurvePoint peak() const;
-  CurvePoint first() const;
-  CurvePoint last() const;
-
- private:
-  std::vector<CurvePoint> points_;
-  std::size_t most_points_;
-  std::uint64_t per_point_ = 1;
-  std::uint64_t samples_ = 0;
-  std::uint64_t in_last_point_ = 0;
-  CurvePoint first_;
-  CurvePoint last_;
-};
 
 // By counting this process's own VMAs and their headroom.
 Capability vma_curve_capability();

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "results/sample.h"
 
-// clang-format off
-#include <limits>  // csv.h needs it and does not include it
-#define CSV_IO_NO_THREAD
-#if !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wstringop-truncation"  // g++ 12 on its own strncpy
-#endif
-#include <libfccp/csv.h>
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-// clang-format on
-
 #include <fmt/format.h>
 
 #include <cmath>
 
+#include "base/fast_csv.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "results/metric.h"

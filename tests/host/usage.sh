@@ -49,3 +49,11 @@ expect_status 2
 run "$probe" contention -- "$work/nosuch"
 [ "$status" = 2 ] || [ "$status" = 77 ] || fail "exit status $status, expected 2 or 77"
 expect_one_line err; expect err '^rmaplab-probe: '
+
+run "$RMAPLAB" trace info "$work/nosuch.csv"
+expect_status 2; expect_one_line err; expect err 'open .*nosuch.csv: No such file or directory'
+printf 'time_ns,process\n' >"$work/t.csv"
+run "$RMAPLAB" trace info "$work/t.csv"
+expect_status 2; expect_one_line err; expect err 't.csv:1: line is .*, expected "# rmaplab trace: 1"'
+run "$RMAPLAB" trace info "$(dirname "$0")/../fuzz/corpus/small.csv.zst"
+expect_status 0; expect out '^processes +2, at most 2 at a time; 1 exec$'
