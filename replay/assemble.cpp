@@ -307,6 +307,7 @@ class Assembler
     if (first) {
       row(record.head.thread, TraceEvent::start);
       first_of_[record.process] = record.head.thread;
+      pids_[record.pid] = record.process;
     } else {
       row(first_of_[record.process], TraceEvent::thread).result =
           threads_[record.head.thread].number;

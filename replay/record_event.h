@@ -106,7 +106,7 @@ struct ExitRecord {
 struct StartRecord {
   struct RecordHead head;
   unsigned int process;
-  unsigned int pad;
+  int pid; /* for wait4(); of its first thread */
 };
 
 struct FileRecord {

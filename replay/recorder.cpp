@@ -490,8 +490,9 @@ Result<> Recorder::follow(std::span<const pid_t> pids)
       if (auto marked = mark_thread(tid, &of); !marked)
         return marked;
       __atomic_fetch_add(&state_->live, 1u, __ATOMIC_RELAXED);
-      append(records,
-             StartRecord{.head = {kRecordStart, of.thread, now}, .process = of.process, .pad = 0});
+      append(
+          records,
+          StartRecord{.head = {kRecordStart, of.thread, now}, .process = of.process, .pid = pid});
     }
   }
   auto vmas = snapshot();
