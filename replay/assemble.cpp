@@ -374,6 +374,8 @@ class Assembler
     // The result is bytes advised, of the ranges in turn, or why the first failed.
     std::uint64_t left = record.result > 0 ? static_cast<std::uint64_t>(record.result) : 0;
     for (const RangeRecord& range : ranges) {
+      if (range.head.time_ns != record.head.time_ns)
+        continue;  // of a call whose own record was lost
       if (record.result >= 0 && left == 0)
         return;
       TraceRow& madvise = row(record.head.thread, TraceEvent::madvise);

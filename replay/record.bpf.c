@@ -700,16 +700,17 @@ int BPF_PROG(on_object, unsigned long call_site, const void* object, struct kmem
 {
   const __u32 bytes = cache->object_size;
   int kind = -1;
+#pragma unroll
   for (int i = 0; i < kObjectKinds; ++i)
     if (bytes == config.object_bytes[i])
       kind = i;
   if (kind < 0)
     return 0;
   bool known = 0;
-  for (__u32 i = 0; i < kObjectRanges && i < config.ranges; ++i)
-    if (call_site > config.range[i].begin && call_site <= config.range[i].end &&
-        config.range[i].is_vma == (kind == 0))
-      known = 1;
+#pragma unroll
+  for (__u32 i = 0; i < kObjectRanges; ++i)  // those not in use are empty
+    if (call_site > config.range[i].begin && call_site <= config.range[i].end)
+      known |= config.range[i].is_vma == (kind == 0);
   if (!known)
     return 0;
   struct ThreadState* of = state_of(bpf_get_current_task_btf());

@@ -120,9 +120,7 @@ struct FileRecord {
 /* Set before the program is loaded. */
 struct RecordConfig {
   unsigned int names;
-  unsigned int ranges; /* in use; 0: objects are not counted */
   unsigned int object_bytes[kObjectKinds];
-  unsigned int pad;
   struct {
     unsigned long long begin; /* a return address r is in it when begin < r <= end */
     unsigned long long end;

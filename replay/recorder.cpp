@@ -129,7 +129,6 @@ RecordConfig configuration(const RecorderOptions& options)
   RecordConfig config = {};
   config.names = options.names ? 1 : 0;
   const auto count = std::min<std::size_t>(options.objects.functions.size(), kObjectRanges);
-  config.ranges = static_cast<unsigned>(count);
   std::copy_n(options.objects.object_bytes, kObjectKinds, config.object_bytes);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& function = options.objects.functions[i];
