@@ -239,11 +239,10 @@ class Assembler
     std::string path;
     for (unsigned i = 0; i < record.parts && i < kNameParts; ++i) {
       const std::string part(record.part[i], ::strnlen(record.part[i], kNamePartBytes));
-      // The root of a file system is called "/".
-      path = part == "/" ? path : i == 0 ? part : part + "/" + path;
-      if (part == "/")
-        path = "/" + path;
+      path = path.empty() ? part : part + "/" + path;
     }
+    // From the root of its file system, whose own name is not among the parts.
+    path = (record.parts < kNameParts ? "/" : ".../") + path;
     // A line of the header is a line.
     std::ranges::replace_if(
         path, [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');

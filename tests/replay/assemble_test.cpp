@@ -257,10 +257,9 @@ TEST(Assemble, faults_are_of_pages_and_kinds)
 
 TEST(Assemble, names_are_those_of_files_that_appear)
 {
-  FileRecord name = {.device = 8, .parts = 3, .inode = 12345};
+  FileRecord name = {.device = 8, .parts = 2, .inode = 12345};
   std::strcpy(name.part[0], "lib\nc.so");
   std::strcpy(name.part[1], "usr");
-  std::strcpy(name.part[2], "/");
   FileRecord other = {.device = 9, .parts = 1, .inode = 1};
   std::strcpy(other.part[0], "secret");
   const auto trace = Records()
