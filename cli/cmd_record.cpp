@@ -2,10 +2,10 @@
 // record: what a command, or a process tree that runs, does with its address spaces, as a
 // trace.
 #include <fmt/format.h>
-#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -167,6 +167,18 @@ Result<std::vector<pid_t>> tree_below(const std::string& text)
   return tree;
 }
 
+// Arguments may tell more than a trace should.
+std::string shown_command(const RecordOptions& opt)
+{
+  if (!opt.names)
+    return std::filesystem::path(opt.command[0]).filename().string();
+  std::string shown;
+  for (const auto& word : opt.command)
+    shown += (shown.empty() ? "" : " ") + shell_quote(word);
+  std::ranges::replace(shown, '\n', ' ');  // a line of the header is a line
+  return shown;
+}
+
 struct Recorded {
   Trace trace;
   RecorderTotals totals;
@@ -202,8 +214,7 @@ Result<Recorded> record(const RecordOptions& opt, double duration_s)
     if (!spawned)
       return spawned.error();
     child.emplace(*std::move(spawned));
-    for (const auto& word : opt.command)
-      name += (name.empty() ? "" : " ") + (opt.names ? shell_quote(word) : word);
+    name = shown_command(opt);
   }
   Screen screen;
   auto ended = watch(*recorder, child ? &*child : nullptr,
@@ -212,8 +223,7 @@ Result<Recorded> record(const RecordOptions& opt, double duration_s)
     return ended.error();
   screen.wait("sorting");
   const RecorderTotals totals = recorder->totals();
-  auto trace =
-      std::move(*recorder).finish(opt.names || opt.command.empty() ? name : opt.command[0]);
+  auto trace = std::move(*recorder).finish(name);
   if (!trace)
     return trace.error();
   return Recorded{.trace = *std::move(trace), .totals = totals, .ended = *ended};

@@ -157,11 +157,6 @@ Result<UniqueFd> open_spool(const std::string& folder)
   return named;
 }
 
-std::string base_name(const std::string& path)
-{
-  return std::filesystem::path(path).filename().string();
-}
-
 std::vector<pid_t> threads_of(pid_t pid)
 {
   std::vector<pid_t> threads;
@@ -322,7 +317,6 @@ Result<Recorder> Recorder::open(const RecorderOptions& options)
   if (!object)
     return explain_load(errno);
   const RecordConfig config = configuration(options);
-  recorder.names_ = options.names;
   if (const int result =
           ::bpf_map__set_initial_value(section(object, ".rodata.config"), &config, sizeof config);
       result < 0)
@@ -521,13 +515,12 @@ Result<Trace> Recorder::finish(const std::string& command) &&
   struct utsname names = {};
   ::uname(&names);
   const RecorderTotals all = totals();
-  const AssembleOptions options = {
-      .kernel = names.release,
-      .machine = names.machine,
-      .command = names_ ? command : base_name(command.substr(0, command.find(' '))),
-      .page_size = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)),
-      .lost = all.lost + all.unfollowed + all.foreign,
-      .objects = objects_refused_.empty()};
+  const AssembleOptions options = {.kernel = names.release,
+                                   .machine = names.machine,
+                                   .command = command,
+                                   .page_size = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)),
+                                   .lost = all.lost + all.unfollowed + all.foreign,
+                                   .objects = objects_refused_.empty()};
   if (all.bytes == 0)
     return assemble({}, options);
   void* const mapped = ::mmap(nullptr, all.bytes, PROT_READ, MAP_PRIVATE, file_.get(), 0);

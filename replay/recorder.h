@@ -41,7 +41,7 @@ struct ObjectRules {
 
 struct RecorderOptions {
   std::size_t ring_mib = 64;  // a power of two
-  bool names = false;         // of files and of the command
+  bool names = false;         // of files
   std::string spool_folder;   // where there is room for 50 to 130 bytes an event
   ObjectRules objects;
 };
@@ -109,7 +109,6 @@ class Recorder
   std::unique_ptr<Spool> spool_;
   UniqueFd file_;
   std::unique_ptr<struct ::RecordState, Free> state_;  // shared with the program
-  bool names_ = false;
   std::string objects_refused_;
 };
 
