@@ -9,7 +9,7 @@ function(rmap_bpf_program source includer definition)
   get_filename_component(name ${source} NAME_WLE)
   set(object ${PROJECT_BINARY_DIR}/${name}.o)
   add_custom_command(OUTPUT ${object}
-    COMMAND ${RMAPLAB_CLANG} -target bpf -O2 -g -Wall -Wextra -Werror
+    COMMAND ${RMAPLAB_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
             -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -I${PROJECT_SOURCE_DIR}
             -MD -MF ${object}.d -c ${PROJECT_SOURCE_DIR}/${source} -o ${object}
     DEPENDS ${PROJECT_SOURCE_DIR}/${source} DEPFILE ${object}.d VERBATIM)

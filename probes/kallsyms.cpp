@@ -58,4 +58,20 @@ std::optional<std::string_view> Kallsyms::function_at(std::uint64_t address) con
   return std::string_view(text_).substr(first->name_begin, first->name_size);
 }
 
+std::vector<Kallsyms::Range> Kallsyms::ranges_of(std::string_view function) const
+{
+  std::vector<Range> ranges;
+  for (auto symbol = symbols_.begin(); symbol != symbols_.end(); ++symbol) {
+    const auto name = std::string_view(text_).substr(symbol->name_begin, symbol->name_size);
+    if (name.substr(0, function.size()) != function ||
+        (name.size() > function.size() && name[function.size()] != '.'))
+      continue;
+    const auto next =
+        std::ranges::upper_bound(symbol, symbols_.end(), symbol->address, {}, &Symbol::address);
+    if (next != symbols_.end())
+      ranges.push_back({.begin = symbol->address, .end = next->address});
+  }
+  return ranges;
+}
+
 }  // namespace rmaplab

@@ -30,6 +30,14 @@ class Kallsyms
   // what the file lists first; nothing below the first symbol. A return address is that
   // of the instruction after the call, which may be in the next function: ask for one less.
   std::optional<std::string_view> function_at(std::uint64_t address) const;
+  // Where the code of this function is, its parts that the compiler split off ("NAME.cold")
+  // and its variants ("NAME.isra.0") included: from each symbol to the next.
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    bool operator==(const Range&) const = default;
+  };
+  std::vector<Range> ranges_of(std::string_view function) const;
 
  private:
   struct Symbol {

@@ -102,4 +102,17 @@ TEST(Kallsyms, MissingFileIsUnsupported)
 }
 
 }  // namespace
+TEST(Kallsyms, a_function_has_the_code_up_to_the_next_symbol)
+{
+  const auto symbols = Kallsyms::parse(
+      "1000 t anon_vma_fork\n1000 t alias\n1800 t anon_vma_forks\n"
+      "2000 t anon_vma_fork.cold\n2100 t last\n");
+  ASSERT_TRUE(symbols);
+  using Range = Kallsyms::Range;
+  EXPECT_EQ(symbols->ranges_of("anon_vma_fork"),
+            (std::vector<Range>{{0x1000, 0x1800}, {0x2000, 0x2100}}));
+  EXPECT_TRUE(symbols->ranges_of("last").empty());  // nobody knows its end
+  EXPECT_TRUE(symbols->ranges_of("anon_vma").empty());
+}
+
 }  // namespace rmaplab
