@@ -4,6 +4,7 @@
 set(RMAP_LAYER_base 0)
 set(RMAP_LAYER_workloads 1)
 set(RMAP_LAYER_probes 1)
+set(RMAP_LAYER_replay 1)
 set(RMAP_LAYER_results 1)
 set(RMAP_LAYER_stats 1)
 set(RMAP_LAYER_session 2)
