@@ -33,6 +33,7 @@ void add_forest(CLI::App& app, int& exit_status);
 void add_kernel(CLI::App& app, int& exit_status);
 void add_lab(CLI::App& app, int& exit_status);
 void add_list(CLI::App& app, int& exit_status);
+void add_replay(CLI::App& app, int& exit_status);
 void add_run(CLI::App& app, int& exit_status);
 
 // "rmaplab: <text>" on stderr and the exit status that goes with the error.

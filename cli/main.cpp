@@ -30,6 +30,7 @@ int main(int argc, char** argv)
   add_kernel(app, exit_status);
   add_lab(app, exit_status);
   add_list(app, exit_status);
+  add_replay(app, exit_status);
   add_run(app, exit_status);
   try {
     app.parse(argc, argv);

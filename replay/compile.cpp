@@ -37,6 +37,8 @@ namespace
 // Rows closer to one another than this are not waited for (recorded pace): a sleep takes
 // about as long.
 constexpr std::uint64_t kShortestSleepNs = 50'000;
+// Of a file in memory, which is sparse; MAX_LFS_FILESIZE is 2^63.
+constexpr std::uint64_t kMostFileBytes = 1ull << 60;
 constexpr std::uint64_t kTypeBits = MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE;
 
 bool maps_a_range(TraceEvent event)
@@ -97,6 +99,19 @@ struct LiveProcess {
   std::uint32_t last_thread = 0;
   std::uint32_t threads = 0;  // alive
   std::uint64_t slept_ns = 0;
+  // Anonymous VMAs that were there when the recording began: one may be the heap.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> anonymous;
+
+  // Where the heap ends that brk() has moved to `now`: a VMA that this is in or follows.
+  Break heap_end(std::uint64_t now) const
+  {
+    constexpr std::uint64_t kFar = 1 << 30;
+    Break end;
+    for (const auto& [from, to] : anonymous)
+      if (from < now && (now < to || now - to < kFar))
+        end = to;
+    return end;
+  }
 };
 
 class Compiler
@@ -139,6 +154,7 @@ class Compiler
   std::vector<Break> breaks_;
   CompiledProgram out_;
   std::vector<std::uint32_t> op_process_;
+  std::uint32_t last_file_ = 0;
 };
 
 void Compiler::skip(const char* why)
@@ -163,7 +179,22 @@ Result<> Compiler::survey()
   };
   epoch_of_.reserve(trace_.rows.size());
   epochs_.emplace_back();
+  // Numbers are given in order of birth or appearance, so none exceeds the count of rows: what
+  // is allocated for them is bounded by the size of the trace.
+  const std::uint64_t most = trace_.rows.size() + 1;
   for (const TraceRow& r : trace_.rows) {
+    const bool birth = r.event == TraceEvent::fork || r.event == TraceEvent::thread;
+    if (r.process > most || r.thread > most || r.file > most ||
+        (birth && (r.result > static_cast<std::int64_t>(most) || r.length > most)))
+      return Error{.code = Errc::parse,
+                   .context = fmt::format("row {}: a number of a process, thread or file beyond "
+                                          "the count of rows",
+                                          &r - trace_.rows.data() + 1)};
+    if (r.file && (r.offset > kMostFileBytes || r.length > kMostFileBytes))
+      return Error{.code = Errc::parse,
+                   .context = fmt::format("row {}: a file of more than {} bytes",
+                                          &r - trace_.rows.data() + 1, kMostFileBytes)};
+    last_file_ = std::max(last_file_, r.file);
     grow(r.process);
     if (r.event == TraceEvent::exec || r.event == TraceEvent::start) {
       known[r.process] = {.epoch = epochs_.size()};
@@ -230,7 +261,7 @@ Op& Compiler::add(const TraceRow& r, OpKind kind)
   if (options_.pace == ReplayPace::recorded && r.time_ns >= process.slept_ns + kShortestSleepNs) {
     process.slept_ns = r.time_ns;
     out_.ops.push_back({.kind = OpKind::sleep, .thread = r.thread, .a0 = r.time_ns});
-    out_.rows.push_back(kNoRow);
+    out_.rows.push_back(at_);
     op_process_.push_back(r.process);
   }
   out_.ops.push_back({.kind = kind, .thread = r.thread});
@@ -251,12 +282,12 @@ void Compiler::add_call(const TraceRow& r, long number, std::int64_t expected, s
   op.a3 = a3;
 }
 
-// 0: anonymous. Memory of hugetlbfs, of which no kernel is asked to have any, is a shared file.
+// 0: anonymous. A file that the recorder could not tell is one of its own.
 std::uint32_t Compiler::file_of(const TraceRow& r, std::uint64_t flags)
 {
   if (r.file == 0 && ((flags & MAP_ANONYMOUS) || (flags & kTypeBits) == MAP_DROPPABLE))
     return 0;
-  const std::uint32_t file = r.file;
+  const std::uint32_t file = r.file ? r.file : ++last_file_;
   if (out_.file_bytes.size() <= file)
     out_.file_bytes.resize(file + 1, 0);
   out_.file_bytes[file] =
@@ -294,6 +325,8 @@ void Compiler::layout_row(const TraceRow& r)
 {
   if (r.flags & kVmaSpecial)
     return;
+  if (!r.file && !(r.flags & MAP_GROWSDOWN) && r.prot & PROT_WRITE)
+    process_of(r).anonymous.push_back({r.address, r.address + r.length});
   const std::uint64_t at = arena(r, r.address);
   const bool touched = r.flags & kVmaHasAnonVma;
   const bool lift = touched && !(r.prot & PROT_WRITE);
@@ -314,6 +347,8 @@ void Compiler::map_row(const TraceRow& r)
     // What a file refuses (EACCES, ENODEV, EPERM, EBADF) a file in memory does not.
     if (!(r.flags & MAP_ANONYMOUS) || r.file)
       return skip("a mapping of a file that failed");
+    if (r.flags & MAP_HUGETLB)
+      return skip("a mapping of huge pages that failed");
     const bool fixed = r.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     add_mapping(r, fixed ? arena(r, r.address) : 0, r.length, r.prot, r.flags, r.result);
     ++out_.calls;
@@ -323,19 +358,17 @@ void Compiler::map_row(const TraceRow& r)
   // The kernel chose the address, or was told: either way it is this one now.
   const std::uint64_t fixed = r.flags & MAP_FIXED ? 0 : MAP_FIXED_NOREPLACE;
   std::uint64_t flags = r.flags | fixed;
-  TraceRow huge = r;
+  TraceRow mapping = r;
+  // A shared file in place of a pool of huge pages, which the machine may not have.
   if (r.flags & MAP_HUGETLB) {
     constexpr std::uint64_t kHuge = 2 << 20;
-    huge.length = (r.length + kHuge - 1) / kHuge * kHuge;
-    if (!r.file) {
-      // No file of its own in the trace: plain memory of that size.
-      add_mapping(huge, at, huge.length, r.prot, flags, static_cast<std::int64_t>(at));
-      ++out_.calls;
-      return;
-    }
+    mapping.length = (r.length + kHuge - 1) / kHuge * kHuge;
+    if (!mapping.file)
+      mapping.file = ++last_file_;  // each its own: they merge with nothing
+    mapping.offset = r.file ? r.offset : 0;
     flags = (flags & ~kTypeBits) | MAP_SHARED;
   }
-  add_mapping(huge, at, huge.length, r.prot, flags, static_cast<std::int64_t>(at));
+  add_mapping(mapping, at, mapping.length, r.prot, flags, static_cast<std::int64_t>(at));
   ++out_.calls;
 }
 
@@ -371,6 +404,8 @@ void Compiler::break_row(const TraceRow& r)
 {
   Break& known = breaks_[process_of(r).mm];
   const std::uint64_t now = as_u64(r.result);
+  if (!known && r.address == now)
+    known = process_of(r).heap_end(now);
   if (!known) {
     if (r.address != 0 && r.address == now)
       skip("brk before the break is known");
@@ -447,7 +482,8 @@ Result<> Compiler::birth_row(const TraceRow& r)
            .mm = parent.mm,
            .last_thread = thread,
            .threads = 1,
-           .slept_ns = parent.slept_ns};
+           .slept_ns = parent.slept_ns,
+           .anonymous = parent.anonymous};
   if (!shares) {
     child.mm = static_cast<std::uint32_t>(breaks_.size());
     breaks_.push_back(Break(breaks_[parent.mm]));
@@ -492,6 +528,7 @@ Result<> Compiler::row(std::uint32_t index)
     case TraceEvent::start:
       break;
     case TraceEvent::exec:
+      process.anonymous.clear();
       // The first one is the start of the player.
       if (!(r.process == 1 && out_.ops.empty()))
         add(r, OpKind::exec);

@@ -78,6 +78,50 @@ TEST(Compile, TheBreakBecomesMappingsOfTheDifference)
   EXPECT_EQ(program.calls, 2u);
 }
 
+TEST(Compile, AHeapThatWasThereAtTheStartIsFound)
+{
+  constexpr std::uint64_t kHeap = 0x5555'5557'9000;
+  Trace trace = TraceBuilder()
+                    .vma(kHeap, 33, PROT_READ | PROT_WRITE, kTestPrivate | kVmaHasAnonVma)
+                    .brk(kHeap + 40 * kPage, kHeap + 40 * kPage)
+                    .exit()
+                    .take();
+  trace.rows[0].event = TraceEvent::start;
+  const auto program = compiled(trace);
+  ASSERT_EQ(program.ops.size(), 4u);
+  EXPECT_EQ(program.ops[2].a0, program.ops[0].a0 + 33 * kPage);
+  EXPECT_EQ(program.ops[2].a1, 7 * kPage);
+  EXPECT_EQ(program.not_replayed, 0u);
+}
+
+TEST(Compile, HugePagesOfAPoolAreASharedFileOfTheirOwn)
+{
+  const auto program =
+      compiled(TraceBuilder()
+                   .map(kAt, 2, PROT_READ, MAP_PRIVATE, 1)
+                   .map(0x7f20'0000'0000, 100, PROT_READ | PROT_WRITE, kTestPrivate | MAP_HUGETLB)
+                   .exit()
+                   .take());
+  EXPECT_EQ(program.ops[1].a1, 2u << 20);
+  EXPECT_EQ(program.ops[1].a3, static_cast<std::uint32_t>(MAP_SHARED | MAP_FIXED_NOREPLACE));
+  EXPECT_EQ(program.ops[1].a4, 2u);
+  EXPECT_EQ(program.file_bytes.size(), 3u);
+}
+
+TEST(Compile, NumbersBeyondTheCountOfRowsAreRefused)
+{
+  for (const TraceRow& hostile :
+       {TraceRow{.event = TraceEvent::fork, .length = 1u << 31, .result = 2},
+        TraceRow{.event = TraceEvent::thread, .result = 1ll << 40},
+        TraceRow{.event = TraceEvent::mmap, .file = ~0u},
+        TraceRow{.event = TraceEvent::mmap, .length = ~0ull, .file = 1}}) {
+    const auto program = compile(TraceBuilder().row(hostile).exit().take(), {});
+    ASSERT_FALSE(program);
+    EXPECT_EQ(program.error().code, Errc::parse);
+    EXPECT_EQ(program.error().context.rfind("row 2: ", 0), 0u) << program.error().context;
+  }
+}
+
 TEST(Compile, AChildKnowsItsParentsBreak)
 {
   constexpr std::uint64_t kHeap = 0x5555'5557'9000;

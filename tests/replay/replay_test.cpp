@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "replay/replay.h"
 
+#include <elf.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include <csignal>
+#include <cstring>
+#include <ctime>
 #include <map>
 #include <vector>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "replay/player_image.h"
 #include "replay/program.h"
 #include "tests/replay/trace_builder.h"
 
@@ -98,6 +104,27 @@ TEST(Replay, OneProcessDoesWhatWasRecorded)
   EXPECT_EQ(outcome.refused, 0u);
   EXPECT_EQ(outcome.processes, 1u);
   EXPECT_EQ(outcome.threads, 1u);
+}
+
+// One segment without anything writable: no mapping of the player's file has an anon_vma.
+TEST(Replay, ThePlayersFileIsTextOnly)
+{
+  const auto image = player_image();
+  Elf64_Ehdr header = {};
+  ASSERT_GE(image.size(), sizeof header);
+  std::memcpy(&header, image.data(), sizeof header);
+  int loaded = 0;
+  for (int n = 0; n < header.e_phnum; ++n) {
+    Elf64_Phdr segment = {};
+    std::memcpy(&segment, image.data() + header.e_phoff + n * sizeof segment, sizeof segment);
+    if (segment.p_type != PT_LOAD)
+      continue;
+    ++loaded;
+    EXPECT_EQ(segment.p_vaddr, kPlayerText);
+    EXPECT_EQ(segment.p_flags, static_cast<Elf64_Word>(PF_R | PF_X));
+    EXPECT_EQ(segment.p_filesz, segment.p_memsz);
+  }
+  EXPECT_EQ(loaded, 1);
 }
 
 TEST(Replay, ThePlayerOwnsNoAnonymousMemory)
@@ -305,9 +332,9 @@ TEST(Replay, ThreadsShareTheirProcessAndMayEndBeforeIt)
 TEST(Replay, ASharedFileIsOneFileForAll)
 {
   const auto outcome = played(TraceBuilder()
-                                  .map(kAt, 2, PROT_READ | PROT_WRITE, MAP_SHARED, 7, 3 * kPage)
+                                  .map(kAt, 2, PROT_READ | PROT_WRITE, MAP_SHARED, 1, 3 * kPage)
                                   .write(kAt + kPage)
-                                  .map(kAt + 8 * kPage, 2, PROT_READ, MAP_PRIVATE, 9)
+                                  .map(kAt + 8 * kPage, 2, PROT_READ, MAP_PRIVATE, 2)
                                   .read(kAt + 9 * kPage)
                                   .exit()
                                   .take());
@@ -349,6 +376,34 @@ TEST(Replay, AnUnfinishedRecordingEndsItsProcesses)
   const auto outcome = played(TraceBuilder().fork(2, 2).as(2, 2).map(kAt, 1).take());
   expect_as_recorded(outcome);
   EXPECT_EQ(outcome.processes, 2u);
+}
+
+TEST(Replay, AProcessThatDiesEarlyEndsTheReplay)
+{
+  Trace trace = TraceBuilder().fork(2, 2).as(2, 2).map(kAt, 1).exit().as(1, 1).exit().take();
+  ReplayOptions options = {.timeout_s = 20};
+  options.before_exit = [](std::uint32_t process, pid_t pid) {
+    if (process == 2)
+      ::kill(pid, SIGTERM);
+  };
+  auto replay = prepare(trace, options);
+  ASSERT_TRUE(replay);
+  const auto outcome = play(*replay);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, Errc::mismatch);
+  EXPECT_EQ(outcome.error().context,
+            "replay: process 2 ended early, at row 4: signal 15 (Terminated)");
+}
+
+TEST(Replay, WhatDoesNotGoOnIsEndedAfterTheTimeout)
+{
+  Trace trace = TraceBuilder().fork(2, 2).at_ns(1ull << 60).exit().take();
+  auto replay = prepare(trace, {.pace = ReplayPace::recorded, .timeout_s = 1});
+  ASSERT_TRUE(replay);
+  const auto outcome = play(*replay);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().context, "replay: no progress for 1 s at row 3");
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
 }
 
 TEST(Replay, RecordedPaceTakesAsLong)
