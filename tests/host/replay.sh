@@ -48,7 +48,9 @@ done
 
 # A replay that takes for ever: its processes are those whose parent is the replay.
 trace "$work/long" 9000000000000000
-players() { pgrep -P "$1" -f '^player ' 2>/dev/null; }
+players() { pgrep -P "$1"; }
+# Their command lines were on the stacks that they have unmapped.
+is_player() { readlink "/proc/$1/exe" 2>/dev/null | grep -q rmaplab-player; }
 start() {
   "$RMAPLAB" replay "$work/long" --pace recorded >"$work/out" 2>"$work/err" &
   replay=$!
@@ -63,7 +65,7 @@ expect_gone() {
   for _ in $(seq 100); do
     left=
     for pid in $alive; do
-      tr '\0' ' ' 2>/dev/null </proc/"$pid"/cmdline | grep -q '^player ' && left="$left $pid"
+      is_player "$pid" && left="$left $pid"
     done
     [ -z "$left" ] && return
     sleep 0.1
