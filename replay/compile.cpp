@@ -95,9 +95,8 @@ using Break = std::optional<std::uint64_t>;
 
 struct LiveProcess {
   bool alive = false;
-  std::uint32_t mm = 0;  // index into breaks: shared by CLONE_VM
-  std::uint32_t last_thread = 0;
-  std::uint32_t threads = 0;  // alive
+  std::uint32_t mm = 0;                // index into breaks: shared by CLONE_VM
+  std::vector<std::uint32_t> threads;  // alive
   std::uint64_t slept_ns = 0;
   // Anonymous VMAs that were there when the recording began: one may be the heap.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> anonymous;
@@ -465,7 +464,7 @@ Result<> Compiler::birth_row(const TraceRow& r)
   op.a0 = thread;
   out_.threads = std::max(out_.threads, thread);
   if (!process) {
-    ++process_of(r).threads;
+    process_of(r).threads.push_back(thread);
     return ok();
   }
   const bool shares = r.flags & 1;
@@ -480,8 +479,7 @@ Result<> Compiler::birth_row(const TraceRow& r)
   LiveProcess& child = live_[number];
   child = {.alive = true,
            .mm = parent.mm,
-           .last_thread = thread,
-           .threads = 1,
+           .threads = {thread},
            .slept_ns = parent.slept_ns,
            .anonymous = parent.anonymous};
   if (!shares) {
@@ -497,10 +495,13 @@ Result<> Compiler::birth_row(const TraceRow& r)
 void Compiler::exit_row(const TraceRow& r)
 {
   LiveProcess& process = process_of(r);
-  // A process whose last thread only ended is one that ended.
-  if (r.event == TraceEvent::exit_thread && --process.threads > 0) {
-    add(r, OpKind::exit_thread);
-    return;
+  if (r.event == TraceEvent::exit_thread) {
+    std::erase(process.threads, r.thread);
+    // A process whose last thread ended is one that ended.
+    if (!process.threads.empty()) {
+      add(r, OpKind::exit_thread);
+      return;
+    }
   }
   if (options_.pauses)
     add(r, OpKind::pause).a0 = r.process;
@@ -523,7 +524,19 @@ Result<> Compiler::row(std::uint32_t index)
                  .context = fmt::format("row {}: process {} is not alive", index + 1, r.process)};
   }
   LiveProcess& process = live_[r.process];
-  process.last_thread = r.thread;
+  // Somebody who is not there would be waited for for ever.
+  if (std::find(process.threads.begin(), process.threads.end(), r.thread) ==
+      process.threads.end()) {
+    if (r.event == TraceEvent::exit) {  // by the number of a thread that has ended
+      TraceRow end = r;
+      end.thread = process.threads.front();
+      exit_row(end);
+      return ok();
+    }
+    return Error{.code = Errc::parse,
+                 .context = fmt::format("row {}: thread {} is not alive in process {}", index + 1,
+                                        r.thread, r.process)};
+  }
   switch (r.event) {
     case TraceEvent::start:
       break;
@@ -533,7 +546,7 @@ Result<> Compiler::row(std::uint32_t index)
       if (!(r.process == 1 && out_.ops.empty()))
         add(r, OpKind::exec);
       process.mm = static_cast<std::uint32_t>(breaks_.size());
-      process.threads = 1;
+      process.threads = {r.thread};
       breaks_.emplace_back();
       break;
     case TraceEvent::vma:
@@ -624,7 +637,7 @@ void Compiler::end_live_processes()
     if (!live_[number].alive)
       continue;
     TraceRow end = {
-        .process = number, .thread = live_[number].last_thread, .event = TraceEvent::exit};
+        .process = number, .thread = live_[number].threads.front(), .event = TraceEvent::exit};
     exit_row(end);
   }
 }
@@ -684,7 +697,7 @@ Result<CompiledProgram> Compiler::run()
   if (const auto surveyed = survey(); !surveyed)
     return surveyed.error();
   live_.resize(2);
-  live_[1] = {.alive = true, .last_thread = trace_.rows[0].thread, .threads = 1};
+  live_[1] = {.alive = true, .threads = {trace_.rows[0].thread}};
   breaks_.emplace_back();
   out_.processes.resize(2);
   out_.processes[1].first_thread = trace_.rows[0].thread;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <random>
 #include <vector>
 
 #include "base/files.h"
@@ -429,6 +430,104 @@ TEST(Replay, AThousandForksOneAfterTheOther)
   const auto outcome = played(builder.as(1, 1).exit().take());
   expect_as_recorded(outcome);
   EXPECT_EQ(outcome.processes, 1001u);
+}
+
+// Processes that map, touch, fork, vfork, make threads, exec, wait and end in any order that a
+// kernel allows.
+Trace random_tree(std::uint32_t seed)
+{
+  struct Process {
+    std::uint32_t number;
+    std::uint32_t parent;
+    std::vector<std::uint32_t> threads;
+    std::vector<std::uint64_t> pages;
+    std::vector<std::uint32_t> zombies;
+  };
+  std::mt19937 random(seed);
+  auto below = [&](std::size_t n) { return random() % n; };
+  TraceBuilder builder;
+  std::vector<Process> living = {{.number = 1, .parent = 0, .threads = {1}}};
+  std::uint32_t processes = 1;
+  std::uint32_t threads = 1;
+  std::uint64_t place = kAt;
+  auto end = [&](std::size_t index) {
+    for (Process& other : living)
+      if (other.number == living[index].parent)
+        other.zombies.push_back(living[index].number);
+    living.erase(living.begin() + static_cast<std::ptrdiff_t>(index));
+  };
+  for (int step = 0; step < 300 && !living.empty(); ++step) {
+    const std::size_t index = below(living.size());
+    Process& process = living[index];
+    const std::size_t slot = below(process.threads.size());
+    builder.as(process.number, process.threads[slot]);
+    switch (below(12)) {
+      case 0:
+      case 1:
+        builder.map(place, 1);
+        process.pages.push_back(place);
+        place += 2 * kPage;
+        break;
+      case 2:
+      case 3:
+      case 4:
+        if (!process.pages.empty())
+          builder.write(process.pages[below(process.pages.size())]);
+        break;
+      case 5:
+        builder.thread(++threads);
+        process.threads.push_back(threads);
+        break;
+      case 6:
+      case 7: {
+        builder.fork(++processes, ++threads);
+        Process child = {.number = processes,
+                         .parent = process.number,
+                         .threads = {threads},
+                         .pages = process.pages};
+        living.push_back(child);
+        break;
+      }
+      case 8:  // vfork, exec
+        builder.fork(++processes, ++threads, 1);
+        builder.as(processes, threads).exec();
+        living.push_back({.number = processes, .parent = process.number, .threads = {threads}});
+        break;
+      case 9:
+        builder.exec();
+        process.threads = {process.threads[slot]};
+        process.pages.clear();
+        break;
+      case 10:
+        if (process.threads.size() > 1) {
+          builder.exit_thread();
+          process.threads.erase(process.threads.begin() + static_cast<std::ptrdiff_t>(slot));
+        } else if (!process.zombies.empty()) {
+          builder.wait(process.zombies.back());
+          process.zombies.pop_back();
+        }
+        break;
+      default:
+        if (living.size() > 1) {
+          builder.exit();
+          end(index);
+        }
+    }
+  }
+  return builder.take();
+}
+
+TEST(Replay, AnyTreeOfProcessesAndThreadsEndsAsRecorded)
+{
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    const Trace trace = random_tree(seed);
+    for (const auto order : {ReplayOrder::strict, ReplayOrder::tree}) {
+      const auto outcome = played(trace, {.order = order, .copies = 2, .timeout_s = 20});
+      expect_as_recorded(outcome);
+      EXPECT_EQ(outcome.refused, 0u);
+    }
+  }
 }
 
 }  // namespace
