@@ -34,6 +34,7 @@ void add_kernel(CLI::App& app, int& exit_status);
 void add_lab(CLI::App& app, int& exit_status);
 void add_list(CLI::App& app, int& exit_status);
 void add_record(CLI::App& app, int& exit_status);
+void add_replay(CLI::App& app, int& exit_status);
 void add_run(CLI::App& app, int& exit_status);
 void add_trace(CLI::App& app, int& exit_status);
 

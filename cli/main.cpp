@@ -31,6 +31,7 @@ int main(int argc, char** argv)
   add_lab(app, exit_status);
   add_list(app, exit_status);
   add_record(app, exit_status);
+  add_replay(app, exit_status);
   add_run(app, exit_status);
   add_trace(app, exit_status);
   try {

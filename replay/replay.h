@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Plays a trace: real processes and threads, each a rmaplab-player (replay/player), with us as
+// their conductor, who starts the first, is everybody's parent, reaps, and in strict order
+// passes the turn on once a process's memory is gone.
+//
+// prepare() does all that takes time or can be refused; play() may follow any number of times
+// and holds nothing but the replay itself, so that it can be what is measured.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "replay/compile.h"
+#include "replay/trace.h"
+
+namespace rmaplab
+{
+
+struct ReplayOptions {
+  ReplayOrder order = ReplayOrder::strict;
+  ReplayPace pace = ReplayPace::asap;
+  int copies = 1;       // process trees at once
+  int timeout_s = 300;  // without any progress
+  // Called while a process stands still right before its exit, its memory as the trace left it.
+  // The conductor polls then: not for measuring time.
+  std::function<void(std::uint32_t process, pid_t pid)> before_exit;
+};
+
+// The first call that did not return as recorded (of the lowest copy that has one).
+struct FirstDivergence {
+  std::uint32_t row = kNoRow;  // index into Trace::rows
+  std::int64_t expected = 0;   // addresses: in the arena
+  std::int64_t found = 0;
+};
+
+// Sums of all copies. Calls are those of the recorded program that have a result to compare.
+struct ReplayOutcome {
+  std::uint64_t calls = 0;
+  std::uint64_t as_recorded = 0;
+  std::uint64_t mappings_failed = 0;  // of `vma` rows, which are no calls of the program
+  std::optional<FirstDivergence> first;
+  std::uint64_t touches = 0;
+  std::uint64_t refused = 0;  // touches that ended in SIGSEGV or SIGBUS
+  std::uint64_t processes = 0;
+  std::uint64_t threads = 0;
+  std::uint64_t not_replayed = 0;  // rows; why: of the first
+  std::uint32_t first_not_replayed = kNoRow;
+  std::string why_not_replayed;
+};
+
+class PreparedReplay
+{
+ public:
+  struct State;  // replay.cpp
+  explicit PreparedReplay(std::unique_ptr<State> state);
+  PreparedReplay(PreparedReplay&&) noexcept;
+  PreparedReplay& operator=(PreparedReplay&&) = delete;
+  ~PreparedReplay();
+  State& state() { return *state_; }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+// The trace must be valid (validate_trace()).
+Result<PreparedReplay> prepare(const Trace& trace, const ReplayOptions& options);
+// Empties files and control memory of the play before, which play() would do itself: call it
+// first where only the replay is to be measured.
+Result<> rewind(PreparedReplay& replay);
+// Errc::mismatch when a process of the replay died or got stuck; Errc::interrupted after
+// Ctrl-C. No process is left, whatever happens.
+Result<ReplayOutcome> play(PreparedReplay& replay);
+
+}  // namespace rmaplab

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "replay/compile.h"
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include "tests/replay/trace_builder.h"
+
+namespace rmaplab
+{
+namespace
+{
+
+constexpr std::uint64_t kPage = kTestPage;
+constexpr std::uint64_t kAt = kTestPlace;
+
+CompiledProgram compiled(const Trace& trace, const CompileOptions& options = {})
+{
+  auto program = compile(trace, options);
+  if (!program) {
+    ADD_FAILURE() << to_string(program.error());
+    return {};
+  }
+  return *std::move(program);
+}
+
+TEST(Compile, AChosenAddressBecomesADemand)
+{
+  const auto program = compiled(TraceBuilder().map(kAt, 1).exit().take());
+  ASSERT_EQ(program.ops.size(), 2u);
+  const Op& map = program.ops[0];
+  EXPECT_EQ(map.number, SYS_mmap);
+  EXPECT_EQ(map.a3, static_cast<std::uint32_t>(kTestPrivate | MAP_FIXED_NOREPLACE));
+  EXPECT_EQ(map.expected, static_cast<std::int64_t>(map.a0));
+  EXPECT_GE(map.a0, kReplayArenaBegin);
+}
+
+TEST(Compile, MapFixedStaysMapFixed)
+{
+  const auto program =
+      compiled(TraceBuilder().map(kAt, 1, PROT_READ, kTestPrivate | MAP_FIXED).exit().take());
+  EXPECT_EQ(program.ops[0].a3, static_cast<std::uint32_t>(kTestPrivate | MAP_FIXED));
+}
+
+TEST(Compile, AMoveGoesWhereItWent)
+{
+  const auto program =
+      compiled(TraceBuilder().map(kAt, 1).remap(kAt, 1, kAt + 8 * kPage, 2).exit().take());
+  const Op& move = program.ops[1];
+  EXPECT_EQ(move.a3, static_cast<std::uint32_t>(MREMAP_MAYMOVE | MREMAP_FIXED));
+  EXPECT_EQ(move.a4, move.a0 + 8 * kPage);
+  EXPECT_EQ(move.expected, static_cast<std::int64_t>(move.a4));
+}
+
+TEST(Compile, AResizeInPlaceMayNotMove)
+{
+  const auto program = compiled(TraceBuilder().map(kAt, 1).remap(kAt, 1, kAt, 2).exit().take());
+  EXPECT_EQ(program.ops[1].a3, 0u);
+}
+
+TEST(Compile, TheBreakBecomesMappingsOfTheDifference)
+{
+  constexpr std::uint64_t kHeap = 0x5555'5557'9010;
+  const auto program = compiled(TraceBuilder()
+                                    .brk(0, kHeap)
+                                    .brk(kHeap + 8, kHeap + 8)  // in the same page
+                                    .brk(kHeap + 2 * kPage, kHeap + 2 * kPage)
+                                    .brk(~0ull, kHeap + 2 * kPage)  // failed
+                                    .brk(kHeap, kHeap)
+                                    .exit()
+                                    .take());
+  ASSERT_EQ(program.ops.size(), 3u);
+  EXPECT_EQ(program.ops[0].number, SYS_mmap);
+  EXPECT_EQ(program.ops[0].a1, 2 * kPage);
+  EXPECT_EQ(program.ops[0].a0 % (1ull << 30), 0x5555'5557'a000 % (1ull << 30));
+  EXPECT_EQ(program.ops[1].number, SYS_munmap);
+  EXPECT_EQ(program.ops[1].a1, 2 * kPage);
+  EXPECT_EQ(program.calls, 2u);
+}
+
+TEST(Compile, AHeapThatWasThereAtTheStartIsFound)
+{
+  constexpr std::uint64_t kHeap = 0x5555'5557'9000;
+  Trace trace = TraceBuilder()
+                    .vma(kHeap, 33, PROT_READ | PROT_WRITE, kTestPrivate | kVmaHasAnonVma)
+                    .brk(kHeap + 40 * kPage, kHeap + 40 * kPage)
+                    .exit()
+                    .take();
+  trace.rows[0].event = TraceEvent::start;
+  const auto program = compiled(trace);
+  ASSERT_EQ(program.ops.size(), 4u);
+  EXPECT_EQ(program.ops[2].a0, program.ops[0].a0 + 33 * kPage);
+  EXPECT_EQ(program.ops[2].a1, 7 * kPage);
+  EXPECT_EQ(program.not_replayed, 0u);
+}
+
+TEST(Compile, HugePagesOfAPoolAreASharedFileOfTheirOwn)
+{
+  const auto program =
+      compiled(TraceBuilder()
+                   .map(kAt, 2, PROT_READ, MAP_PRIVATE, 1)
+                   .map(0x7f20'0000'0000, 100, PROT_READ | PROT_WRITE, kTestPrivate | MAP_HUGETLB)
+                   .exit()
+                   .take());
+  EXPECT_EQ(program.ops[1].a1, 2u << 20);
+  EXPECT_EQ(program.ops[1].a3, static_cast<std::uint32_t>(MAP_SHARED | MAP_FIXED_NOREPLACE));
+  EXPECT_EQ(program.ops[1].a4, 2u);
+  EXPECT_EQ(program.file_bytes.size(), 3u);
+}
+
+TEST(Compile, NumbersBeyondTheCountOfRowsAreRefused)
+{
+  for (const TraceRow& hostile :
+       {TraceRow{.event = TraceEvent::fork, .length = 1u << 31, .result = 2},
+        TraceRow{.event = TraceEvent::thread, .result = 1ll << 40},
+        TraceRow{.event = TraceEvent::mmap, .file = ~0u},
+        TraceRow{.event = TraceEvent::mmap, .length = ~0ull, .file = 1}}) {
+    const auto program = compile(TraceBuilder().row(hostile).exit().take(), {});
+    ASSERT_FALSE(program);
+    EXPECT_EQ(program.error().code, Errc::parse);
+    EXPECT_EQ(program.error().context.rfind("row 2: ", 0), 0u) << program.error().context;
+  }
+}
+
+TEST(Compile, AChildKnowsItsParentsBreak)
+{
+  constexpr std::uint64_t kHeap = 0x5555'5557'9000;
+  const auto program = compiled(TraceBuilder()
+                                    .brk(0, kHeap)
+                                    .fork(2, 2)
+                                    .as(2, 2)
+                                    .brk(kHeap + kPage, kHeap + kPage)
+                                    .exit()
+                                    .as(1, 1)
+                                    .brk(kHeap + 2 * kPage, kHeap + 2 * kPage)
+                                    .exit()
+                                    .take());
+  EXPECT_EQ(program.ops[1].a1, kPage);
+  EXPECT_EQ(program.ops[3].a1, 2 * kPage);
+}
+
+TEST(Compile, AFileIsAsLongAsItsLastPageMapped)
+{
+  const auto program = compiled(TraceBuilder()
+                                    .map(kAt, 2, PROT_READ, MAP_PRIVATE, 3, 4 * kPage)
+                                    .map(kAt + 8 * kPage, 1, PROT_READ, MAP_SHARED, 3)
+                                    .exit()
+                                    .take());
+  ASSERT_EQ(program.file_bytes.size(), 4u);
+  EXPECT_GE(program.file_bytes[3], 6 * kPage);
+  EXPECT_EQ(program.file_bytes[1], 0u);
+  EXPECT_EQ(program.file_ops.size(), 2u);
+}
+
+TEST(Compile, SpecialMappingsAreTheKernelsBusiness)
+{
+  const auto program =
+      compiled(TraceBuilder().vma(kAt, 2, PROT_READ, kTestPrivate | kVmaSpecial).exit().take());
+  EXPECT_EQ(program.ops.size(), 1u);
+}
+
+TEST(Compile, AReadOnlyMappingWithAnAnonVmaIsWrittenBefore)
+{
+  const auto program = compiled(
+      TraceBuilder().vma(kAt, 2, PROT_READ, MAP_PRIVATE | kVmaHasAnonVma, 1).exit().take());
+  ASSERT_EQ(program.ops.size(), 4u);
+  EXPECT_EQ(program.ops[0].a2, static_cast<std::uint64_t>(PROT_READ | PROT_WRITE));
+  EXPECT_EQ(program.ops[1].kind, OpKind::store);
+  EXPECT_EQ(program.ops[1].a0, program.ops[0].a0 + kPage);
+  EXPECT_EQ(program.ops[2].number, SYS_mprotect);
+  EXPECT_EQ(program.mappings, 2u);
+  EXPECT_EQ(program.calls, 0u);
+}
+
+TEST(Compile, AnAdviceThatTakesPagesFromTheMachineIsLeftOut)
+{
+  const auto program = compiled(
+      TraceBuilder()
+          .map(kAt, 1)
+          .row({.event = TraceEvent::madvise, .address = kAt, .length = kPage, .flags = 100})
+          .exit()
+          .take());
+  EXPECT_EQ(program.not_replayed, 1u);
+  EXPECT_EQ(program.first_not_replayed, 2u);
+  EXPECT_EQ(program.ops.size(), 2u);
+}
+
+TEST(Compile, NoRangeBeginsOutsideTheArena)
+{
+  for (const std::uint64_t address :
+       {std::uint64_t{0}, kPlayerText, kControlAddress, kProgramAddress, std::uint64_t{1} << 63,
+        ~std::uint64_t{4095}}) {
+    const auto program = compiled(
+        TraceBuilder()
+            .row({.event = TraceEvent::munmap, .address = address, .length = kPage, .result = -22})
+            .exit()
+            .take());
+    const std::uint64_t at = program.ops[0].a0;
+    EXPECT_TRUE(at >= kReplayArenaBegin) << std::hex << address << " becomes " << at;
+  }
+}
+
+TEST(Compile, TreeOrderPutsAProcessesRowsTogether)
+{
+  const auto program = compiled(TraceBuilder()
+                                    .fork(2, 2)
+                                    .as(2, 2)
+                                    .map(kAt, 1)
+                                    .as(1, 1)
+                                    .map(kAt, 2)
+                                    .as(2, 2)
+                                    .exit()
+                                    .as(1, 1)
+                                    .wait(2)
+                                    .exit()
+                                    .take(),
+                                {.order = ReplayOrder::tree});
+  std::vector<std::uint32_t> rows = {1, 3, 5, 6, 2, 4};
+  EXPECT_EQ(program.rows, rows);
+  EXPECT_EQ(program.processes[2].first_op, 4u);
+  EXPECT_EQ(program.processes[2].exit_op, 5u);
+  EXPECT_EQ(program.ops[0].a2, 4u);
+}
+
+TEST(Compile, ATraceBeginsWithAnAddressSpace)
+{
+  const auto program = compile({.header = {}, .rows = {{.process = 1, .thread = 1}}}, {});
+  ASSERT_TRUE(program);  // start
+  const auto none =
+      compile({.header = {}, .rows = {{.process = 1, .thread = 1, .event = TraceEvent::mmap}}}, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::parse);
+}
+
+}  // namespace
+}  // namespace rmaplab
