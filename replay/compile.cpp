@@ -123,6 +123,7 @@ class Compiler
   void break_row(const TraceRow& r);
   void prctl_row(const TraceRow& r);
   Result<> birth_row(const TraceRow& r);
+  void pause(const TraceRow& r);
   void exit_row(const TraceRow& r);
   void end_live_processes();
   Result<> lay_out();
@@ -487,6 +488,13 @@ Result<> Compiler::birth_row(const TraceRow& r)
   return ok();
 }
 
+void Compiler::pause(const TraceRow& r)
+{
+  Op& op = add(r, OpKind::pause);
+  op.a0 = r.process;
+  op.a1 = at_;
+}
+
 void Compiler::exit_row(const TraceRow& r)
 {
   LiveProcess& process = process_of(r);
@@ -498,8 +506,8 @@ void Compiler::exit_row(const TraceRow& r)
       return;
     }
   }
-  if (options_.pauses)
-    add(r, OpKind::pause).a0 = r.process;
+  if (options_.pauses != ReplayPauses::none)
+    pause(r);
   add(r, OpKind::exit);
   process.alive = false;
 }
@@ -697,9 +705,13 @@ Result<CompiledProgram> Compiler::run()
   out_.processes.resize(2);
   out_.processes[1].first_thread = trace_.rows[0].thread;
   out_.threads = trace_.rows[0].thread;
-  for (std::uint32_t i = 0; i < trace_.rows.size(); ++i)
+  for (std::uint32_t i = 0; i < trace_.rows.size(); ++i) {
     if (const auto done = row(i); !done)
       return done.error();
+    const TraceRow& r = trace_.rows[i];
+    if (options_.pauses == ReplayPauses::calls && counts_vmas(trace_, i) && live_[r.process].alive)
+      pause(r);
+  }
   at_ = kNoRow;
   end_live_processes();
   if (const auto laid_out = lay_out(); !laid_out)
@@ -708,6 +720,30 @@ Result<CompiledProgram> Compiler::run()
 }
 
 }  // namespace
+
+bool counts_vmas(const Trace& trace, std::size_t index)
+{
+  const TraceRow& r = trace.rows[index];
+  switch (r.event) {
+    case TraceEvent::start:
+    case TraceEvent::exec:
+    case TraceEvent::read:
+    case TraceEvent::write:
+    case TraceEvent::fetch:
+    case TraceEvent::wait:
+    case TraceEvent::thread:
+    case TraceEvent::exit_thread:
+    case TraceEvent::alloc_vm_area_struct:
+    case TraceEvent::alloc_anon_vma:
+    case TraceEvent::alloc_anon_vma_chain:
+      return false;
+    case TraceEvent::vma:  // the last of a layout
+      return r.vmas >= 0 &&
+             (index + 1 == trace.rows.size() || trace.rows[index + 1].event != TraceEvent::vma);
+    default:
+      return r.vmas >= 0;
+  }
+}
 
 Result<CompiledProgram> compile(const Trace& trace, const CompileOptions& options)
 {

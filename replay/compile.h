@@ -23,10 +23,17 @@ enum class ReplayOrder {
 
 enum class ReplayPace { asap, recorded };
 
+// Where a process stands still until the conductor has looked at it.
+enum class ReplayPauses {
+  none,
+  exits,  // before each exit
+  calls,  // before each exit and after each row that may change the number of VMAs
+};
+
 struct CompileOptions {
   ReplayOrder order = ReplayOrder::strict;
   ReplayPace pace = ReplayPace::asap;
-  bool pauses = false;  // OpKind::pause before each exit
+  ReplayPauses pauses = ReplayPauses::none;
   // MAP_DROPPABLE is since 6.11; without it such memory is private and not reserved.
   bool droppable = true;
 };
@@ -56,6 +63,11 @@ struct CompiledProgram {
   std::uint32_t first_not_replayed = kNoRow;
   std::string why_not_replayed;  // of the first
 };
+
+// Whether the trace knows how many VMAs there are after the row (before it, of an exit), and the
+// row is one that may change it: where ReplayPauses::calls stops. A layout is one such row, its
+// last.
+bool counts_vmas(const Trace& trace, std::size_t index);
 
 Result<CompiledProgram> compile(const Trace& trace, const CompileOptions& options);
 

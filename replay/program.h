@@ -34,7 +34,7 @@ enum class OpKind : std::uint8_t {
   exec,      // the player again, in a fresh address space
   wait,      // until process a0 has ended
   sleep,     // until a0 ns after the beginning
-  pause,     // until the conductor has looked at process a0
+  pause,     // until the conductor has looked at process a0, after row a1
   exit_thread,
   exit,
 };
@@ -67,6 +67,7 @@ struct ProcessState {
   std::uint32_t ended;      // futex: the conductor has reaped it
   std::uint32_t released;   // futex: it no longer shares its parent's mm
   std::uint32_t looked_at;  // futex of OpKind::pause
+  std::uint32_t row;        // that it stands still after
 };
 
 struct ThreadState {

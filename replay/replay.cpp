@@ -323,6 +323,7 @@ class Conductor
   };
   Result<> start_copy(Control& copy);
   Result<> reaped(pid_t pid, int status);
+  bool look_at_pauses();
   Result<> look();
   Error died(std::uint32_t copy, std::uint32_t process, int status);
   std::string row_text(std::uint32_t op) const;
@@ -445,20 +446,27 @@ Result<> Conductor::reaped(pid_t pid, int status)
   return ok();
 }
 
+// Whether anybody stood still.
+bool Conductor::look_at_pauses()
+{
+  bool any = false;
+  for (std::size_t n = 0; state_.options.look && n < living_.size(); ++n) {
+    ProcessState& process = state_.copies[living_[n].copy].process(living_[n].process);
+    if (__atomic_load_n(&process.looked_at, __ATOMIC_ACQUIRE) != 1)
+      continue;
+    any = true;
+    state_.options.look(living_[n].process, process.pid, process.row);
+    set_and_wake(&process.looked_at, 2);
+  }
+  return any;
+}
+
 // Called some times a second.
 Result<> Conductor::look()
 {
   if (interrupted())
     return Error{.code = Errc::interrupted, .context = "interrupted"};
-  if (state_.options.before_exit) {
-    for (const Living& one : living_) {
-      ProcessState& process = state_.copies[one.copy].process(one.process);
-      if (__atomic_load_n(&process.looked_at, __ATOMIC_ACQUIRE) != 1)
-        continue;
-      state_.options.before_exit(one.process, process.pid);
-      set_and_wake(&process.looked_at, 2);
-    }
-  }
+  look_at_pauses();
   std::uint64_t progress = living_.size();
   for (Control& copy : state_.copies)
     for (std::uint32_t n = 1; n <= state_.program.threads; ++n)
@@ -486,9 +494,22 @@ Result<> Conductor::look()
 
 Result<> Conductor::conduct()
 {
+  unsigned spins = 0;
   while (!living_.empty()) {
     int status = 0;
-    const pid_t pid = ::waitpid(-group_, &status, __WALL);
+    // A pause after each call is too often for the ticker.
+    const bool poll = state_.options.look && state_.options.pauses == ReplayPauses::calls;
+    const pid_t pid = ::waitpid(-group_, &status, poll ? __WALL | WNOHANG : __WALL);
+    if (pid == 0) {
+      if (look_at_pauses())
+        continue;
+      constexpr unsigned kSpins = 1024;
+      if (++spins % kSpins == 0)
+        if (const auto looked = look(); !looked)
+          return looked.error();
+      ::sched_yield();
+      continue;
+    }
     if (pid > 0) {
       if (const auto done = reaped(pid, status); !done)
         return done.error();
@@ -564,7 +585,7 @@ Result<PreparedReplay> prepare(const Trace& trace, const ReplayOptions& options)
                                         trace.header.page_size, ::sysconf(_SC_PAGESIZE))};
   auto program = compile(trace, {.order = options.order,
                                  .pace = options.pace,
-                                 .pauses = static_cast<bool>(options.before_exit),
+                                 .pauses = options.look ? options.pauses : ReplayPauses::none,
                                  .droppable = kernel_has_droppable()});
   if (!program)
     return program.error();
@@ -615,7 +636,7 @@ Result<ReplayOutcome> play(PreparedReplay& replay)
     if (const auto emptied = rewind(replay); !emptied)
       return emptied.error();
   state.fresh = false;
-  const auto ticker = Ticker::create(state.options.before_exit ? 1 : 250);
+  const auto ticker = Ticker::create(state.options.look ? 1 : 250);
   if (!ticker)
     return ticker.error();
   Conductor conductor(state);

@@ -27,9 +27,10 @@ struct ReplayOptions {
   ReplayPace pace = ReplayPace::asap;
   int copies = 1;       // process trees at once
   int timeout_s = 300;  // without any progress
-  // Called while a process stands still right before its exit, its memory as the trace left it.
-  // The conductor polls then: not for measuring time.
-  std::function<void(std::uint32_t process, pid_t pid)> before_exit;
+  // Called while a process stands still after that row of the trace, or before, where the row is
+  // its exit; see ReplayPauses. The conductor polls then: not for measuring time.
+  std::function<void(std::uint32_t process, pid_t pid, std::uint32_t row)> look;
+  ReplayPauses pauses = ReplayPauses::exits;  // where there is a `look`
 };
 
 // The first call that did not return as recorded (of the lowest copy that has one).

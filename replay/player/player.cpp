@@ -432,6 +432,7 @@ char* append_number(char* end, std::uint64_t number)
       }
       case OpKind::pause: {
         const auto process = static_cast<std::uint32_t>(op.a0);
+        process_state(process).row = static_cast<std::uint32_t>(op.a1);
         __atomic_store_n(&process_state(process).looked_at, 1, __ATOMIC_RELEASE);
         await_change(&process_state(process).looked_at, 1);
         break;

@@ -83,7 +83,9 @@ Seen look_at(pid_t pid)
 std::map<std::uint32_t, Seen> looks(const Trace& trace, ReplayOptions options = {.timeout_s = 20})
 {
   std::map<std::uint32_t, Seen> seen;
-  options.before_exit = [&](std::uint32_t process, pid_t pid) { seen[process] = look_at(pid); };
+  options.look = [&](std::uint32_t process, pid_t pid, std::uint32_t) {
+    seen[process] = look_at(pid);
+  };
   expect_as_recorded(played(trace, options));
   return seen;
 }
@@ -383,7 +385,7 @@ TEST(Replay, AProcessThatDiesEarlyEndsTheReplay)
 {
   Trace trace = TraceBuilder().fork(2, 2).as(2, 2).map(kAt, 1).exit().as(1, 1).exit().take();
   ReplayOptions options = {.timeout_s = 20};
-  options.before_exit = [](std::uint32_t process, pid_t pid) {
+  options.look = [](std::uint32_t process, pid_t pid, std::uint32_t) {
     if (process == 2)
       ::kill(pid, SIGTERM);
   };
