@@ -97,6 +97,7 @@ Result<std::vector<Item>> items_of(std::span<const std::byte> records)
 {
   std::vector<Item> items;
   items.reserve(records.size() / sizeof(FaultRecord));
+  std::unordered_map<std::uint32_t, std::size_t> ends;  // of threads, the index of the item
   for (std::size_t at = 0; at < records.size();) {
     RecordHead head = {};
     const std::size_t left = records.size() - at;
@@ -115,6 +116,12 @@ Result<std::vector<Item>> items_of(std::span<const std::byte> records)
         item.time_ns = enter_ns;
     items.push_back(item);
     at += size;
+    // A thread still writes to memory while it ends (mm_release() in kernel/fork.c clears the
+    // word that pthread_join() waits for): its end is after that.
+    if (head.kind == kRecordExit)
+      ends[head.thread] = items.size() - 1;
+    else if (const auto end = ends.find(head.thread); end != ends.end())
+      items[end->second].time_ns = std::max(items[end->second].time_ns, item.time_ns + 1);
   }
   // Stable: each thread's records are in their order. By thread as well, so that an exec and
   // the VMAs after it, which have one time, stay together.

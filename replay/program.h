@@ -68,6 +68,7 @@ struct ProcessState {
   std::uint32_t released;   // futex: it no longer shares its parent's mm
   std::uint32_t looked_at;  // futex of OpKind::pause
   std::uint32_t row;        // that it stands still after
+  std::uint32_t thread;     // that stands still: the first one may have ended
 };
 
 struct ThreadState {

@@ -455,7 +455,9 @@ bool Conductor::look_at_pauses()
     if (__atomic_load_n(&process.looked_at, __ATOMIC_ACQUIRE) != 1)
       continue;
     any = true;
-    state_.options.look(living_[n].process, process.pid, process.row);
+    // What is in /proc of a first thread that has ended is empty.
+    const ThreadState& thread = state_.copies[living_[n].copy].thread(process.thread);
+    state_.options.look(living_[n].process, thread.leads ? process.pid : thread.tid, process.row);
     set_and_wake(&process.looked_at, 2);
   }
   return any;

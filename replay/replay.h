@@ -28,8 +28,9 @@ struct ReplayOptions {
   int copies = 1;       // process trees at once
   int timeout_s = 300;  // without any progress
   // Called while a process stands still after that row of the trace, or before, where the row is
-  // its exit; see ReplayPauses. The conductor polls then: not for measuring time.
-  std::function<void(std::uint32_t process, pid_t pid, std::uint32_t row)> look;
+  // its exit; see ReplayPauses. `tid` is that of a thread of it which lives. The conductor polls
+  // then: not for measuring time.
+  std::function<void(std::uint32_t process, pid_t tid, std::uint32_t row)> look;
   ReplayPauses pauses = ReplayPauses::exits;  // where there is a `look`
 };
 

@@ -433,6 +433,7 @@ char* append_number(char* end, std::uint64_t number)
       case OpKind::pause: {
         const auto process = static_cast<std::uint32_t>(op.a0);
         process_state(process).row = static_cast<std::uint32_t>(op.a1);
+        process_state(process).thread = thread;
         __atomic_store_n(&process_state(process).looked_at, 1, __ATOMIC_RELEASE);
         await_change(&process_state(process).looked_at, 1);
         break;
@@ -511,6 +512,7 @@ void rmap_settled(std::uint64_t thread, std::uint64_t old_end, std::uint64_t nex
   catch_faults();
   die_with_conductor();
   ThreadState& self = thread_state(static_cast<std::uint32_t>(thread));
+  self.leads = 1;  // whoever calls execve() does, from then on
   ProcessState& process = process_state(self.process);
   if (next_op != kNoOp && !process.released) {
     __atomic_store_n(&process.released, 1, __ATOMIC_RELEASE);

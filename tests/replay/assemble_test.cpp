@@ -154,6 +154,19 @@ TEST(Assemble, vmas_stay_behind_their_exec)
   EXPECT_EQ(rows[3].offset, 0u);
 }
 
+TEST(Assemble, a_thread_ends_after_the_last_page_that_its_end_touches)
+{
+  const auto trace = Records()
+                         .exec(1, 100, 1)
+                         .fork(1, 110, 1, 2, 1)
+                         .exit(2, 120, 1)
+                         .fault(2, 130, 1, 0x7000, 2)
+                         .exit(1, 140, 1)
+                         .trace();
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(events(*trace), (std::vector{E::exec, E::thread, E::write, E::exit_thread, E::exit}));
+}
+
 TEST(Assemble, only_the_end_of_a_process_is_waited_for)
 {
   const CallRecord wait = {.process = 1, .number = 61, .result = 777};
