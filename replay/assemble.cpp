@@ -82,6 +82,7 @@ struct Item {
   std::uint64_t time_ns = 0;  // when it took effect
   std::uint32_t thread = 0;
   std::uint32_t kind = 0;
+  bool vmas_known = true;  // after it, and not after something else as well
   const std::byte* record = nullptr;
 };
 
@@ -91,6 +92,26 @@ Record read_as(const Item& item)
   Record record;
   std::memcpy(&record, item.record, sizeof record);
   return record;
+}
+
+// A munmap() is placed where it began, its count of VMAs was read where it ended: with another
+// thread's call in between neither count tells what one call did.
+void forget_counts_of_overlaps(std::vector<Item>& items)
+{
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].kind != kRecordCall)
+      continue;
+    const auto call = read_as<CallRecord>(items[i]);
+    if (call.enter_ns == 0)
+      continue;
+    for (std::size_t j = i + 1; j < items.size() && items[j].time_ns < call.head.time_ns; ++j) {
+      if (items[j].kind != kRecordCall || items[j].thread == items[i].thread ||
+          read_as<CallRecord>(items[j]).process != call.process)
+        continue;
+      items[i].vmas_known = false;
+      items[j].vmas_known = false;
+    }
+  }
 }
 
 Result<std::vector<Item>> items_of(std::span<const std::byte> records)
@@ -126,6 +147,7 @@ Result<std::vector<Item>> items_of(std::span<const std::byte> records)
   // Stable: each thread's records are in their order. By thread as well, so that an exec and
   // the VMAs after it, which have one time, stay together.
   std::ranges::stable_sort(items, {}, [](const Item& i) { return std::tie(i.time_ns, i.thread); });
+  forget_counts_of_overlaps(items);
   return items;
 }
 
@@ -155,7 +177,7 @@ class Assembler
       case kRecordFault:
         return add_fault(read_as<FaultRecord>(item));
       case kRecordCall:
-        return add_call(read_as<CallRecord>(item));
+        return add_call_item(item);
       case kRecordRange:
         threads_[item.thread].ranges.push_back(read_as<RangeRecord>(item));
         return;
@@ -344,6 +366,14 @@ class Assembler
       vma.flags |= kVmaHasAnonVma;
     vma.file = file;
     vma.offset = has_file ? record.pgoff * options_.page_size : 0;
+  }
+
+  void add_call_item(const Item& item)
+  {
+    const std::size_t before = trace_.rows.size();
+    add_call(read_as<CallRecord>(item));
+    for (std::size_t row = before; row < trace_.rows.size() && !item.vmas_known; ++row)
+      trace_.rows[row].vmas = -1;
   }
 
   void add_exit(const ExitRecord& record)

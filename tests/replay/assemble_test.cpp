@@ -154,6 +154,27 @@ TEST(Assemble, vmas_stay_behind_their_exec)
   EXPECT_EQ(rows[3].offset, 0u);
 }
 
+TEST(Assemble, counts_of_calls_that_overlap_are_not_known)
+{
+  // munmap() from 120 to 140, another thread's mmap() returns at 130, a third call at 150.
+  const CallRecord unmap = {
+      .process = 1, .number = 11, .enter_ns = 120, .arguments = {0x7000, 4096}, .vmas = 9};
+  const CallRecord map = {
+      .process = 1, .number = 9, .arguments = {0, 4096, 3, 0x22}, .result = 0x9000, .vmas = 10};
+  const auto trace = Records()
+                         .exec(1, 100, 1)
+                         .fork(1, 110, 1, 2, 1)
+                         .call(1, 140, unmap)
+                         .call(2, 130, map)
+                         .call(2, 150, map)
+                         .trace();
+  ASSERT_TRUE(trace);
+  ASSERT_EQ(events(*trace), (std::vector{E::exec, E::thread, E::munmap, E::mmap, E::mmap}));
+  EXPECT_EQ(trace->rows[2].vmas, -1);
+  EXPECT_EQ(trace->rows[3].vmas, -1);
+  EXPECT_EQ(trace->rows[4].vmas, 10);
+}
+
 TEST(Assemble, a_thread_ends_after_the_last_page_that_its_end_touches)
 {
   const auto trace = Records()
