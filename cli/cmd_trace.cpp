@@ -63,7 +63,10 @@ std::string fidelity_text(const VerifyOptions& opt, const Trace& trace,
                         outcome.why_not_replayed);
   if (outcome.mappings_failed)
     text += fmt::format("  {} mappings of a program's start failed\n", outcome.mappings_failed);
-  text += rung("2 VMAs after each call", vmas.equal, vmas.compared);
+  text += vmas.known ? rung("2 VMAs after each call", vmas.equal, vmas.known)
+                     : "2 VMAs after each call: the trace has no counts\n";
+  if (vmas.counted < vmas.known)
+    text += fmt::format("  {} were not counted in the replay\n", vmas.known - vmas.counted);
   if (vmas.first)
     text += fmt::format("  first: {}: {}: expected {} VMAs, found {}\n",
                         place_of(opt.trace, trace, vmas.first->row),
@@ -109,7 +112,7 @@ int run_verify(const VerifyOptions& opt, std::ostream& out)
   const VmaFidelity vmas = ledger.fidelity();
   out << fidelity_text(opt, trace, *outcome, vmas) << std::flush;
   const bool faithful = percent(outcome->as_recorded, outcome->calls) >= kLeastCalls &&
-                        percent(vmas.equal, vmas.compared) >= kLeastVmas &&
+                        vmas.known > 0 && percent(vmas.equal, vmas.known) >= kLeastVmas &&
                         vmas.peaks_equal == vmas.processes && vmas.ends_equal == vmas.processes;
   return faithful ? kDone : kCheckFailed;
 }

@@ -22,6 +22,7 @@ VmaLedger::VmaLedger(const Trace& trace) : trace_(trace), expected_(trace.rows.s
       special[static_cast<std::uint32_t>(r.result)] = special[r.process];
     if (counts_vmas(trace, i))
       expected_[i] = r.vmas - special[r.process];
+    sums_.known += expected_[i] >= 0;
   }
 }
 
@@ -38,7 +39,7 @@ void VmaLedger::found(std::size_t row, std::int64_t vmas)
   process.found_peak = std::max(process.found_peak, vmas);
   process.expected_last = expected_[row];
   process.found_last = vmas;
-  ++sums_.compared;
+  ++sums_.counted;
   if (vmas == expected_[row])
     ++sums_.equal;
   else if (!sums_.first || row < sums_.first->row)

@@ -19,7 +19,8 @@ struct VmaDivergence {
 };
 
 struct VmaFidelity {
-  std::uint64_t compared = 0;  // calls after which both counts are known
+  std::uint64_t known = 0;    // calls after which the trace knows the count
+  std::uint64_t counted = 0;  // those of them after which the replay was counted
   std::uint64_t equal = 0;
   std::optional<VmaDivergence> first;
   // Of processes: those with a count at their end, and those of them whose greatest and last
