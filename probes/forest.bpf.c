@@ -8,24 +8,13 @@
 // Only the fields named here are asked of the kernel's BTF, so no generated header is
 // needed. `struct anon_vma` of before Linux commit 2555283eb40d ("mm/rmap: Fix anon_vma->degree
 // ambiguity leading to double-reuse") has neither num_children nor num_active_vmas.
-typedef unsigned char __u8;
-typedef unsigned short __u16;
-typedef unsigned int __u32;
-typedef unsigned long long __u64;
-typedef signed char __s8;
-typedef short __s16;
-typedef int __s32;
-typedef long long __s64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
+
+#include "base/bpf_types.h"  // before the headers of libbpf, which use them
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "probes/forest_record.h"
-
-#define KERNEL_STRUCT __attribute__((preserve_access_index))
 
 struct seq_file;
 struct file;

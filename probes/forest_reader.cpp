@@ -10,10 +10,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 
 #include "base/files.h"
+#include "base/libbpf_words.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "probes/forest_decode.h"
@@ -42,39 +41,13 @@ namespace
 
 constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 
-// What libbpf said last, but for the words with which it and the verifier close. It has one
-// printer for the whole process and hands it no context.
-std::string& libbpf_line()
-{
-  static std::string line;
-  return line;
-}
-
-int keep_last_line(enum libbpf_print_level level, const char* format, va_list arguments)
-{
-  va_list again;
-  va_copy(again, arguments);
-  const int length = std::vsnprintf(nullptr, 0, format, again);
-  va_end(again);
-  if (level != LIBBPF_WARN || length < 0)
-    return 0;
-  std::string text(static_cast<std::size_t>(length) + 1, '\0');  // a verifier's log is long
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  text.pop_back();
-  for (const auto line : lines_of(text))
-    if (!trim(line).empty() && line.find("failed to load") == std::string_view::npos &&
-        line.rfind("processed ", 0) != 0 && line.rfind("-- END", 0) != 0)
-      libbpf_line() = trim(line);
-  return 0;
-}
-
 Refusal refusal_now(int error)
 {
   return explain_refusal({.error = error,
                           .btf = ::access(kBtf, F_OK) == 0,
                           .may_load = has_capability(CAP_SYS_ADMIN) ||
                                       (has_capability(CAP_BPF) && has_capability(CAP_PERFMON)),
-                          .libbpf_says = libbpf_line()});
+                          .libbpf_says = last_libbpf_words()});
 }
 
 Error to_error(const Refusal& refusal)
@@ -90,8 +63,7 @@ struct Loaded {
 
 Loaded load()
 {
-  ::libbpf_set_print(keep_last_line);
-  libbpf_line().clear();
+  libbpf_listen();
   struct bpf_object_open_opts options = {};
   options.sz = sizeof options;
   options.object_name = "rmaplab_forest";

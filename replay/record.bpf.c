@@ -6,17 +6,9 @@
 // a thread that is not the first takes over the first one's pid).
 //
 // Only the fields named here are asked of the kernel's BTF.
-typedef unsigned char __u8;
-typedef unsigned short __u16;
-typedef unsigned int __u32;
-typedef unsigned long long __u64;
-typedef signed char __s8;
-typedef short __s16;
-typedef int __s32;
-typedef long long __s64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
+
+#include "base/bpf_types.h"  // before the headers of libbpf, which use them
+
 typedef _Bool bool;
 
 enum { BPF_MAP_TYPE_RINGBUF = 27, BPF_MAP_TYPE_TASK_STORAGE = 29, BPF_MAP_TYPE_HASH = 1 };
@@ -30,8 +22,6 @@ enum { BPF_F_NO_PREALLOC = 1, BPF_RB_NO_WAKEUP = 1, BPF_LOCAL_STORAGE_GET_F_CREA
 
 // Of BPF_PROG, which names the context.
 #pragma clang diagnostic ignored "-Wunused-parameter"
-
-#define KERNEL_STRUCT __attribute__((preserve_access_index))
 
 struct qstr {
   const unsigned char* name;

@@ -15,12 +15,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/libbpf_words.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "replay/assemble.h"
@@ -47,39 +47,6 @@ namespace
 
 constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 constexpr std::size_t kFlushBytes = 1 << 20;
-
-// All that libbpf said while it loaded; it has one printer for the whole process.
-std::string& libbpf_text()
-{
-  static std::string text;
-  return text;
-}
-
-int keep_text(enum libbpf_print_level level, const char* format, va_list arguments)
-{
-  va_list again;
-  va_copy(again, arguments);
-  const int length = std::vsnprintf(nullptr, 0, format, again);
-  va_end(again);
-  if (level != LIBBPF_WARN || length < 0)
-    return 0;
-  std::string text(static_cast<std::size_t>(length) + 1, '\0');
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  text.pop_back();
-  libbpf_text() += text;
-  return 0;
-}
-
-// The last line that says something.
-std::string last_words()
-{
-  std::string words;
-  for (const auto line : lines_of(libbpf_text()))
-    if (!trim(line).empty() && line.find("failed to load") == std::string_view::npos &&
-        line.rfind("processed ", 0) != 0 && line.rfind("-- END", 0) != 0)
-      words = trim(line);
-  return words;
-}
 
 Error refused(std::string reason)
 {
@@ -108,7 +75,7 @@ Error explain_load(int error)
   if (error == EPERM)
     return refused("loading a BPF tracing program takes CAP_BPF and CAP_PERFMON; run it as root");
   return refused(to_string({.context = "the kernel refuses the BPF program", .sys_errno = error}) +
-                 " (" + last_words() + ")");
+                 " (" + last_libbpf_words() + ")");
 }
 
 // A map of one section of global variables.
@@ -305,8 +272,7 @@ Result<Recorder> Recorder::open(const RecorderOptions& options)
   recorder.file_ = *std::move(spool);
   recorder.spool_ = std::make_unique<Spool>();
 
-  ::libbpf_set_print(keep_text);
-  libbpf_text().clear();
+  libbpf_listen();
   struct bpf_object_open_opts open_options = {};
   open_options.sz = sizeof open_options;
   open_options.object_name = "rmaplab_record";
