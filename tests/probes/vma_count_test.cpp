@@ -195,7 +195,9 @@ TEST(ReadTreeVmas, FindsAChildOfThisProcess)
   EXPECT_EQ(both->processes, alone->processes + 1);
   const auto of_child = read_vma_count("/proc", child.pid(), {});
   ASSERT_TRUE(of_child) << to_string(of_child.error());
-  EXPECT_GE(both->vmas.all, 2 * of_child->all);
+  // Either may map some memory between the readings (a sanitizer's allocator), but a sum that
+  // lacked one of them would be about half.
+  EXPECT_GT(both->vmas.all, (alone->vmas.all + of_child->all) * 3 / 4);
 }
 
 // Up to what the kernel calls the limit: our count of what it counts is exact.
