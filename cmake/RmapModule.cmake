@@ -29,6 +29,6 @@ function(rmap_module name)
   add_library(rmap_${name} STATIC ${ARG_SOURCES})
   target_include_directories(rmap_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   list(TRANSFORM ARG_DEPS PREPEND rmap_)
-  target_link_libraries(rmap_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBRARIES} fmt::fmt-header-only
+  target_link_libraries(rmap_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBRARIES} rmap_fmt
                                      PRIVATE rmap_warnings)
 endfunction()
