@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/process.h"
-#include "cli/commands.h"
+#include "cli/lab_run.h"
 #include "conformance/check.h"
 
 namespace rmaplab
@@ -51,42 +51,16 @@ int check_here(const CheckCommandOptions& opt)
   return kUsage;
 }
 
-int check_kernel(CheckCommandOptions& opt, std::ostream& out)
-{
-  Screen screen;
-  const Notify notify = screen.notify();
-  const auto kernel = find_kernel(opt.kernel_spec, opt.kernel, notify);
-  if (!kernel)
-    return complain(kernel.error());
-  opt.lab.replicas = 1;
-  const auto measured = measure_kernels(
-      {*kernel}, opt.lab, [&](int) { return GuestCommand{.arguments = runner_words(opt)}; }, notify,
-      [&](const BootProgress& progress) {
-        screen.show(progress.fraction, progress.running.empty() ? "" : progress.running[0]);
-      });
-  if (!measured)
-    return complain(measured.error());
-  const KernelRun& run = measured->front();
-  out << run.output << std::flush;
-  if (run.interrupted) {
-    screen.note("interrupted");
-    return kInterrupted;
-  }
-  for (const auto& failure : run.failures)
-    screen.note(failure);
-  if (!run.failed_console.empty())
-    screen.note("end of its console:\n" + run.failed_console);
-  return run.failures.empty() ? run.guest_status : kCheckFailed;
-}
-
-int run_check_command(CheckCommandOptions& opt, std::ostream& out)
+int run_check_command(const CheckCommandOptions& opt, std::ostream& out)
 {
   const auto checks = select_checks(opt.glob);
   if (!checks)
     return complain(checks.error());
   if (opt.list)
     return list_checks(*checks, out);
-  return opt.kernel_spec.empty() ? check_here(opt) : check_kernel(opt, out);
+  if (opt.kernel_spec.empty())
+    return check_here(opt);
+  return run_one_guest(opt.kernel_spec, opt, {.arguments = runner_words(opt)}, out);
 }
 
 }  // namespace

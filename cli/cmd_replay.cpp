@@ -6,7 +6,7 @@
 
 #include "base/ticks.h"
 #include "cli/commands.h"
-#include "cli/replay_input.h"
+#include "replay/replay_input.h"
 
 namespace rmaplab
 {

@@ -125,6 +125,9 @@ int run_run(const RunOptions& opt, std::ostream& out)
     return complain(checked.error());
   if (!opt.kernel_spec.empty())
     return run_in_lab(opt, out);
+  const auto traces = trace_facts(opt.plan);
+  if (!traces)
+    return complain(traces.error());
   const std::string stamp = time_stamp();
   auto writer = RunWriter::create(std::filesystem::path(opt.out) /
                                   (opt.label.empty() ? "host" : opt.label) / stamp);
@@ -162,6 +165,7 @@ int run_run(const RunOptions& opt, std::ostream& out)
   Run& run = (*host)->run;
   for (Sample& sample : run.samples)
     sample.run = stamp;
+  run.manifest.insert(traces->begin(), traces->end());
   run.manifest.insert({{"run", stamp},
                        {"start", stamp},
                        {"mode", "host"},

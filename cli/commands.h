@@ -83,7 +83,10 @@ struct PlanOptions {
   std::string passes;
   std::string arguments;
   std::string pin = "none";
+  std::vector<std::string> traces;  // files
   int case_timeout_s = 300;
+  // Traces alone mean: nothing but their replays.
+  std::string workloads() const;
 };
 void add_plan_options(CLI::App& cmd, PlanOptions& opt);
 // Errc::usage before anything is booted for a plan that means nothing.
@@ -91,7 +94,11 @@ Result<> check_plan(const PlanOptions& opt);
 // The runner's arguments for it, but for mode and replica, which add_start() appends.
 // Two boots read alike to the last instruction only when these are the same bytes:
 // they are in the guest's memory.
-std::vector<std::string> runner_arguments(const PlanOptions& opt);
+// `trace_folder`: where the traces are for the runner; "": where they are here.
+std::vector<std::string> runner_arguments(const PlanOptions& opt,
+                                          const std::string& trace_folder = "");
+// What a run's manifest says of its traces: trace.NAME, a checksum.
+Result<Manifest> trace_facts(const PlanOptions& opt);
 void add_start(std::vector<std::string>& arguments, const std::string& mode, int replica);
 
 // One line a kernel that Debian has; the exit status.

@@ -4,12 +4,16 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 
+#include "base/files.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "replay/replay_input.h"
 #include "session/plan.h"
+#include "session/replay_workload.h"
 
 namespace rmaplab
 {
@@ -142,6 +146,10 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
   cmd.add_option("-a,--arguments", opt.arguments,
                  "of one workload, NAME=VALUE[,VALUE...];...: every combination of the values;\n"
                  "what is not named is as in its first quick case");
+  cmd.add_option("--trace", opt.traces,
+                 "a recorded program to replay, again for each; without -w nothing else runs.\n"
+                 "Arguments of `replay`: order=strict|tree, copies=N")
+      ->allow_extra_args(false);
   cmd.add_option("--pin", opt.pin,
                  "processes and threads of workloads: none, all on one CPU, or spread over them")
       ->capture_default_str()
@@ -152,12 +160,18 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
       ->check(CLI::Range(1, 86400));
 }
 
+std::string PlanOptions::workloads() const
+{
+  return !traces.empty() && filter == "*" ? std::string(kReplayWorkload) : filter;
+}
+
 Result<> check_plan(const PlanOptions& opt)
 {
   const auto cases = plan_cases({.preset = opt.preset,
-                                 .filter = opt.filter,
+                                 .filter = opt.workloads(),
                                  .arguments = opt.arguments,
                                  .passes = opt.passes,
+                                 .traces = opt.traces,
                                  .pin = opt.pin});
   if (!cases)
     return cases.error();
@@ -165,12 +179,16 @@ Result<> check_plan(const PlanOptions& opt)
     if (planned.pass == Pass::forest)
       return Error{.code = Errc::usage,
                    .context = "the pass forest has no figures; see `rmaplab forest --workload`"};
+  for (const std::string& path : opt.traces)
+    if (const auto input = read_replay_input(path, 1); !input)
+      return input.error();
   return ok();
 }
 
-std::vector<std::string> runner_arguments(const PlanOptions& opt)
+std::vector<std::string> runner_arguments(const PlanOptions& opt, const std::string& trace_folder)
 {
-  std::vector<std::string> words = {"run", "--preset=" + opt.preset, "--workload=" + opt.filter,
+  std::vector<std::string> words = {"run", "--preset=" + opt.preset,
+                                    "--workload=" + opt.workloads(),
                                     "--case-timeout=" + std::to_string(opt.case_timeout_s)};
   if (!opt.passes.empty())
     words.push_back("--passes=" + opt.passes);
@@ -178,7 +196,23 @@ std::vector<std::string> runner_arguments(const PlanOptions& opt)
     words.push_back("--arguments=" + opt.arguments);
   if (opt.pin != "none")
     words.push_back("--pin=" + opt.pin);
+  for (const std::filesystem::path trace : opt.traces)
+    words.push_back("--trace=" + (trace_folder.empty() ? std::filesystem::absolute(trace)
+                                                       : trace_folder / trace.filename())
+                                     .string());
   return words;
+}
+
+Result<Manifest> trace_facts(const PlanOptions& opt)
+{
+  Manifest facts;
+  for (const std::string& path : opt.traces) {
+    const auto bytes = read_file(path);
+    if (!bytes)
+      return bytes.error();
+    facts["trace." + trace_label(path)] = "sha256 " + sha256(*bytes);
+  }
+  return facts;
 }
 
 void add_start(std::vector<std::string>& arguments, const std::string& mode, int replica)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
+#include "base/process.h"
 
 namespace rmaplab
 {
@@ -20,10 +21,16 @@ void add_lab_run_options(CLI::App& cmd, LabRunOptions& opt)
 Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernels,
                                                const LabRunOptions& opt, Screen& screen)
 {
-  return measure_kernels(
+  const auto traces = trace_facts(opt.plan);
+  if (!traces)
+    return traces.error();
+  const auto files = traces_in_guest(opt.plan.traces);
+  if (!files)
+    return files.error();
+  auto measured = measure_kernels(
       kernels, opt.lab,
       [&](int replica) {
-        GuestCommand guest{.arguments = runner_arguments(opt.plan)};
+        GuestCommand guest{.arguments = runner_arguments(opt.plan, kGuestTraces), .files = *files};
         add_start(guest.arguments, opt.lab.mode, replica);
         return guest;
       },
@@ -34,6 +41,10 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
           text += " | " + line;
         screen.show(progress.fraction, text);
       });
+  if (measured)
+    for (KernelRun& one : *measured)
+      one.manifest.insert(traces->begin(), traces->end());
+  return measured;
 }
 
 int tell_failures(const KernelRun& measured, const std::string& name, Screen& screen)
@@ -63,6 +74,78 @@ Run as_run(KernelRun& measured, const Kernel& kernel, const std::string& id)
     if (auto text = read_file(kernel.config))
       run.config = *std::move(text);
   return run;
+}
+
+Result<std::vector<ImageFile>> traces_in_guest(const std::vector<std::string>& paths)
+{
+  std::vector<ImageFile> files;
+  for (const std::filesystem::path trace : paths) {
+    auto content = read_file(trace);
+    if (!content)
+      return content.error();
+    const auto place = std::filesystem::path(kGuestTraces + 1) / trace.filename();
+    files.push_back({.path = place.string(), .content = *std::move(content)});
+  }
+  return files;
+}
+
+Result<GuestCommand> program_in_guest(std::vector<std::string> command,
+                                      const std::string& architecture)
+{
+  const auto program = find_program(command[0]);
+  if (!program)
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("no program \"{}\" to run in the guest", command[0])};
+  const auto guest = find_architecture(architecture);
+  const auto build = guest ? guest_build(*guest) : Result<GuestBuild>(guest.error());
+  if (!build)
+    return build.error();
+  auto files = program_files(*program, "rmaplab/program", *build);
+  if (!files)
+    return files.error();
+  command[0] = "/rmaplab/program";
+  command.insert(command.begin(), "exec");
+  return GuestCommand{.arguments = std::move(command), .files = *std::move(files)};
+}
+
+int run_one_guest(const std::string& kernel_spec, LabCommandOptions opt, const GuestCommand& guest,
+                  std::ostream& out, bool console)
+{
+  Screen screen;
+  const Notify notify = screen.notify();
+  auto kernel = find_kernel(kernel_spec, opt.kernel, notify);
+  if (!kernel)
+    return complain(kernel.error());
+  opt.lab.replicas = 1;
+  auto measured = measure_kernels(
+      {*kernel}, opt.lab, [&](int) { return guest; }, notify,
+      [&](const BootProgress& progress) {
+        screen.show(progress.fraction, progress.running.empty() ? "" : progress.running[0]);
+      });
+  if (!measured)
+    return complain(measured.error());
+  const KernelRun& run = measured->front();
+  if (console)
+    out << run.dmesg;
+  out << run.output;
+  if (!run.samples.empty())
+    out << samples_header();
+  for (const Sample& sample : run.samples)
+    out << sample_row(sample);
+  out << std::flush;
+  if (run.interrupted) {
+    screen.note("interrupted");
+    return kInterrupted;
+  }
+  for (const auto& failure : run.failures)
+    screen.note(failure);
+  for (const Sample& sample : run.samples)
+    if (sample.status == SampleStatus::fail)
+      screen.note(
+          fmt::format("FAILED {} {}: {}", sample.workload, sample.arguments, sample.reason));
+  if (!run.failed_console.empty())
+    screen.note("end of its console:\n" + run.failed_console);
+  return run.failures.empty() ? run.guest_status : kCheckFailed;
 }
 
 bool workload_failed(const Run& run)

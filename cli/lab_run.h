@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What `ab` and `run --kernel` share: kernels measured in the lab become runs on disk.
+// What commands that boot kernels share: kernels measured in the lab become runs on disk; one
+// command in one guest.
 #pragma once
 
 #include "cli/commands.h"
@@ -21,5 +22,16 @@ int tell_failures(const KernelRun& measured, const std::string& name, Screen& sc
 // With id, rmaplab's version, the command and the kernel's config added.
 Run as_run(KernelRun& measured, const Kernel& kernel, const std::string& id);
 bool workload_failed(const Run& run);
+
+// Traces under their own names in one folder of a guest.
+inline constexpr const char* kGuestTraces = "/rmaplab/traces";
+Result<std::vector<ImageFile>> traces_in_guest(const std::vector<std::string>& paths);
+// A program of this machine with its libraries, as the command of a guest.
+Result<GuestCommand> program_in_guest(std::vector<std::string> command,
+                                      const std::string& architecture);
+// Boots one kernel, runs one command in it and prints what that printed, rows of samples.csv
+// too; the exit status.
+int run_one_guest(const std::string& kernel_spec, LabCommandOptions opt, const GuestCommand& guest,
+                  std::ostream& out, bool console = false);
 
 }  // namespace rmaplab

@@ -27,6 +27,7 @@
 #include "results/wire.h"
 #include "session/case_run.h"
 #include "session/coordinator.h"
+#include "session/replay_workload.h"
 
 namespace rmaplab
 {
@@ -58,7 +59,9 @@ int complain(const Error& error)
 
 int run_case_command(RunnerOptions& opt)
 {
-  const Workload* workload = find_workload(opt.workload);
+  if (auto known = use_traces(opt.plan.traces); !known)
+    return complain(known.error());
+  const Workload* workload = find_any_workload(opt.workload);
   if (!workload)
     return complain({.code = Errc::usage, .context = "no workload " + opt.workload});
   auto values = parse_arguments(*workload, opt.arguments);
@@ -209,6 +212,8 @@ void add_plan_options(CLI::App& cmd, RunnerOptions& opt)
   cmd.add_option("--preset", opt.plan.preset, "quick or full")->capture_default_str();
   cmd.add_option("--pin", opt.plan.pin, "where workers run: none, one, spread")
       ->capture_default_str();
+  cmd.add_option("--trace", opt.plan.traces, "what `replay` plays, again for each")
+      ->allow_extra_args(false);
   cmd.add_option("--replica", opt.plan.replica, "reproducible start number, 0 for none")
       ->capture_default_str();
 }

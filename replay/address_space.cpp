@@ -141,10 +141,11 @@ void AddressSpace::apply(const TraceRow& row)
       set_break(static_cast<std::uint64_t>(row.result));
       return;
     case TraceEvent::mprotect:
+    case TraceEvent::pkey_mprotect:
     case TraceEvent::madvise: {
       const bool forks = row.event == TraceEvent::madvise && row.flags == MADV_DOFORK;
       const bool stays = row.event == TraceEvent::madvise && row.flags == MADV_DONTFORK;
-      const bool protects = row.event == TraceEvent::mprotect;
+      const bool protects = row.event != TraceEvent::madvise;
       if (row.result != 0 || row.address >= end || !(forks || stays || protects))
         return;
       const auto first = split(row.address);

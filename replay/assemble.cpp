@@ -477,9 +477,14 @@ class Assembler
         call.length = record.extra[0];
         break;
       case kMprotect:
-      case kPkeyMprotect:
         range(TraceEvent::mprotect);
         call.prot = static_cast<std::uint32_t>(a[2]);
+        break;
+      case kPkeyMprotect:  // with the key -1 it is mprotect()
+        range(static_cast<std::int32_t>(a[3]) == -1 ? TraceEvent::mprotect
+                                                    : TraceEvent::pkey_mprotect);
+        call.prot = static_cast<std::uint32_t>(a[2]);
+        call.flags = call.event == TraceEvent::mprotect ? 0 : a[3] & 0xffffffff;
         break;
       case kMremap:
         range(TraceEvent::mremap);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "replay/arena_map.h"
@@ -49,6 +50,7 @@ bool maps_a_range(TraceEvent event)
     case TraceEvent::munmap:
     case TraceEvent::mremap:
     case TraceEvent::mprotect:
+    case TraceEvent::pkey_mprotect:
     case TraceEvent::madvise:
     case TraceEvent::brk:
     case TraceEvent::mlock:
@@ -70,7 +72,7 @@ bool maps_a_range(TraceEvent event)
 bool advice_is_known(std::uint64_t advice)
 {
   return advice <= MADV_DONTNEED || (advice >= MADV_FREE && advice <= 25) || advice == 102 ||
-         advice == 103;
+         advice == 103 || advice == 0xffffffff;  // none: a program asks whether others are known
 }
 
 std::uint64_t as_u64(std::int64_t value)
@@ -121,6 +123,7 @@ class Compiler
   void map_row(const TraceRow& r);
   void remap_row(const TraceRow& r);
   void break_row(const TraceRow& r);
+  void protect_with_key(const TraceRow& r);
   void prctl_row(const TraceRow& r);
   Result<> birth_row(const TraceRow& r);
   void pause(const TraceRow& r);
@@ -424,6 +427,19 @@ void Compiler::break_row(const TraceRow& r)
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, static_cast<std::int64_t>(at));
 }
 
+// A key makes VMAs of one protection two. The replaying machine may have no keys, so another
+// mark does it that nothing here looks at: that a range with a key other than 0 is read at
+// random. (Programs use that for core files on such memory themselves.)
+void Compiler::protect_with_key(const TraceRow& r)
+{
+  if (r.result < 0)
+    return skip("a protection with a key that was refused");
+  add_call(r, SYS_mprotect, 0, arena(r, r.address), r.length, r.prot);
+  add_call(r, SYS_madvise, 0, arena(r, r.address), r.length,
+           r.flags == 0 ? MADV_NORMAL : MADV_RANDOM);
+  ++out_.calls;
+}
+
 void Compiler::prctl_row(const TraceRow& r)
 {
   switch (r.flags) {
@@ -506,7 +522,7 @@ void Compiler::exit_row(const TraceRow& r)
       return;
     }
   }
-  if (options_.pauses != ReplayPauses::none)
+  if (options_.pauses == ReplayPauses::exits || options_.pauses == ReplayPauses::calls)
     pause(r);
   add(r, OpKind::exit);
   process.alive = false;
@@ -568,6 +584,9 @@ Result<> Compiler::row(std::uint32_t index)
     case TraceEvent::mprotect:
       add_call(r, SYS_mprotect, r.result, arena(r, r.address), r.length, r.prot);
       ++out_.calls;
+      break;
+    case TraceEvent::pkey_mprotect:
+      protect_with_key(r);
       break;
     case TraceEvent::madvise:
       if (!advice_is_known(r.flags)) {
@@ -709,7 +728,10 @@ Result<CompiledProgram> Compiler::run()
     if (const auto done = row(i); !done)
       return done.error();
     const TraceRow& r = trace_.rows[i];
-    if (options_.pauses == ReplayPauses::calls && counts_vmas(trace_, i) && live_[r.process].alive)
+    const bool stops = options_.pauses == ReplayPauses::calls
+                           ? known_vmas(trace_, i) >= 0
+                           : options_.pauses == ReplayPauses::row && options_.pause_row == i;
+    if (stops && live_[r.process].alive)
       pause(r);
   }
   at_ = kNoRow;
@@ -721,7 +743,7 @@ Result<CompiledProgram> Compiler::run()
 
 }  // namespace
 
-bool counts_vmas(const Trace& trace, std::size_t index)
+std::int32_t known_vmas(const Trace& trace, std::size_t index)
 {
   const TraceRow& r = trace.rows[index];
   switch (r.event) {
@@ -736,13 +758,60 @@ bool counts_vmas(const Trace& trace, std::size_t index)
     case TraceEvent::alloc_vm_area_struct:
     case TraceEvent::alloc_anon_vma:
     case TraceEvent::alloc_anon_vma_chain:
-      return false;
-    case TraceEvent::vma:  // the last of a layout
-      return r.vmas >= 0 &&
-             (index + 1 == trace.rows.size() || trace.rows[index + 1].event != TraceEvent::vma);
+      return -1;
+    case TraceEvent::vma:
+      if (index + 1 < trace.rows.size() && trace.rows[index + 1].event == TraceEvent::vma)
+        return -1;
+      while (index > 0 && trace.rows[index].event == TraceEvent::vma)
+        --index;
+      return trace.rows[index].process == r.process ? trace.rows[index].vmas : -1;
     default:
-      return r.vmas >= 0;
+      return r.vmas;
   }
+}
+
+BusiestMoment busiest_moment(const Trace& trace)
+{
+  struct Space {
+    std::int64_t vmas = 0;
+    std::int64_t special = 0;
+  };
+  std::vector<Space> spaces;
+  std::map<std::uint32_t, std::size_t> space_of;  // of each living process
+  BusiestMoment busiest;
+  std::int64_t most = 0;
+  for (std::uint32_t i = 0; i < trace.rows.size(); ++i) {
+    const TraceRow& r = trace.rows[i];
+    if (r.event == TraceEvent::exit) {
+      space_of.erase(r.process);
+      continue;
+    }
+    if (r.event == TraceEvent::exec || !space_of.contains(r.process)) {
+      space_of[r.process] = spaces.size();
+      spaces.emplace_back();
+    }
+    const std::size_t space = space_of[r.process];
+    if (r.vmas >= 0)
+      spaces[space].vmas = r.vmas;
+    if (r.event == TraceEvent::vma && (r.flags & kVmaSpecial))
+      ++spaces[space].special;
+    if (r.event == TraceEvent::fork && r.result > 0) {
+      const bool shares = r.flags & 1;
+      space_of[static_cast<std::uint32_t>(r.result)] = shares ? space : spaces.size();
+      if (!shares)
+        spaces.push_back(Space(spaces[space]));
+    }
+    if (known_vmas(trace, i) < 0)
+      continue;
+    std::int64_t all = 0;
+    for (const auto& [process, index] : space_of)
+      all += spaces[index].vmas - spaces[index].special;
+    if (all > most) {
+      most = all;
+      busiest = {.row = i, .vmas = all};
+    }
+  }
+  return busiest;
 }
 
 Result<CompiledProgram> compile(const Trace& trace, const CompileOptions& options)

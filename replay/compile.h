@@ -28,17 +28,19 @@ enum class ReplayPauses {
   none,
   exits,  // before each exit
   calls,  // before each exit and after each row that may change the number of VMAs
+  row,    // after one row
 };
+
+inline constexpr std::uint32_t kNoRow = 0xffffffff;
 
 struct CompileOptions {
   ReplayOrder order = ReplayOrder::strict;
   ReplayPace pace = ReplayPace::asap;
   ReplayPauses pauses = ReplayPauses::none;
+  std::uint32_t pause_row = kNoRow;  // of ReplayPauses::row
   // MAP_DROPPABLE is since 6.11; without it such memory is private and not reserved.
   bool droppable = true;
 };
-
-inline constexpr std::uint32_t kNoRow = 0xffffffff;
 
 struct CompiledProgram {
   // Strict: one sequence. Tree: one after the other the sequences of the processes.
@@ -64,10 +66,18 @@ struct CompiledProgram {
   std::string why_not_replayed;  // of the first
 };
 
-// Whether the trace knows how many VMAs there are after the row (before it, of an exit), and the
-// row is one that may change it: where ReplayPauses::calls stops. A layout is one such row, its
-// last.
-bool counts_vmas(const Trace& trace, std::size_t index);
+// How many VMAs, special ones included, the trace says there are after the row (before it, of an
+// exit), if the row is one that may change that: where ReplayPauses::calls stops. A layout is one
+// such row, its last, and has the count of its exec. -1: not known, or no such row.
+std::int32_t known_vmas(const Trace& trace, std::size_t index);
+
+// When all living processes together have most VMAs, as far as the trace knows: where it is
+// worth while to hold a replay still.
+struct BusiestMoment {
+  std::uint32_t row = kNoRow;  // after it; kNoRow: the trace knows no counts
+  std::int64_t vmas = 0;       // of each living process, summed up, without special ones
+};
+BusiestMoment busiest_moment(const Trace& trace);
 
 Result<CompiledProgram> compile(const Trace& trace, const CompileOptions& options);
 

@@ -399,6 +399,22 @@ Result<> Recorder::mark_thread(pid_t tid, const void* thread_state)
   return ok();
 }
 
+Result<std::array<std::int64_t, 3>> Recorder::objects_of(pid_t pid) const
+{
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd)
+    return os_error(fmt::format("look at process {}", pid));
+  const int fd = pidfd.get();
+  ThreadState of = {};
+  if (::bpf_map_lookup_elem(::bpf_object__find_map_fd_by_name(object_.get(), "followed"), &fd,
+                            &of) < 0)
+    return os_error(fmt::format("what process {} allocated", pid));
+  std::array<std::int64_t, 3> counts;
+  static_assert(kObjectKinds == counts.size());
+  std::ranges::copy(of.objects, counts.begin());
+  return counts;
+}
+
 Result<> Recorder::follow_next_child()
 {
   const ThreadState launcher = {.launch = 1};

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -79,6 +80,9 @@ class Recorder
   // the disk is full.
   Result<> drain();
   RecorderTotals totals() const;
+  // What the first thread of a process that is followed has allocated since its birth or last
+  // exec: vm_area_struct, anon_vma, anon_vma_chain.
+  Result<std::array<std::int64_t, 3>> objects_of(pid_t pid) const;
   // Ends the recording. `command` is for the header.
   Result<Trace> finish(const std::string& command) &&;
 

@@ -324,6 +324,7 @@ class Conductor
   Result<> start_copy(Control& copy);
   Result<> reaped(pid_t pid, int status);
   bool look_at_pauses();
+  void hold_all();
   Result<> look();
   Error died(std::uint32_t copy, std::uint32_t process, int status);
   std::string row_text(std::uint32_t op) const;
@@ -450,17 +451,29 @@ Result<> Conductor::reaped(pid_t pid, int status)
 bool Conductor::look_at_pauses()
 {
   bool any = false;
-  for (std::size_t n = 0; state_.options.look && n < living_.size(); ++n) {
+  for (std::size_t n = 0; state_.options.watches() && n < living_.size(); ++n) {
     ProcessState& process = state_.copies[living_[n].copy].process(living_[n].process);
     if (__atomic_load_n(&process.looked_at, __ATOMIC_ACQUIRE) != 1)
       continue;
     any = true;
     // What is in /proc of a first thread that has ended is empty.
     const ThreadState& thread = state_.copies[living_[n].copy].thread(process.thread);
-    state_.options.look(living_[n].process, thread.leads ? process.pid : thread.tid, process.row);
+    if (state_.options.pauses == ReplayPauses::row)
+      hold_all();
+    else
+      state_.options.look(living_[n].process, thread.leads ? process.pid : thread.tid, process.row);
     set_and_wake(&process.looked_at, 2);
   }
   return any;
+}
+
+void Conductor::hold_all()
+{
+  std::vector<pid_t> pids;
+  for (const Living& one : living_)
+    if (const pid_t pid = state_.copies[one.copy].process(one.process).pid)
+      pids.push_back(pid);
+  state_.options.hold(pids);
 }
 
 // Called some times a second.
@@ -500,7 +513,7 @@ Result<> Conductor::conduct()
   while (!living_.empty()) {
     int status = 0;
     // A pause after each call is too often for the ticker.
-    const bool poll = state_.options.look && state_.options.pauses == ReplayPauses::calls;
+    const bool poll = state_.options.watches() && state_.options.pauses == ReplayPauses::calls;
     const pid_t pid = ::waitpid(-group_, &status, poll ? __WALL | WNOHANG : __WALL);
     if (pid == 0) {
       if (look_at_pauses())
@@ -587,7 +600,8 @@ Result<PreparedReplay> prepare(const Trace& trace, const ReplayOptions& options)
                                         trace.header.page_size, ::sysconf(_SC_PAGESIZE))};
   auto program = compile(trace, {.order = options.order,
                                  .pace = options.pace,
-                                 .pauses = options.look ? options.pauses : ReplayPauses::none,
+                                 .pauses = options.watches() ? options.pauses : ReplayPauses::none,
+                                 .pause_row = options.pause_row,
                                  .droppable = kernel_has_droppable()});
   if (!program)
     return program.error();
@@ -638,7 +652,7 @@ Result<ReplayOutcome> play(PreparedReplay& replay)
     if (const auto emptied = rewind(replay); !emptied)
       return emptied.error();
   state.fresh = false;
-  const auto ticker = Ticker::create(state.options.look ? 1 : 250);
+  const auto ticker = Ticker::create(state.options.watches() ? 1 : 250);
   if (!ticker)
     return ticker.error();
   Conductor conductor(state);

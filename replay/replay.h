@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -32,6 +33,14 @@ struct ReplayOptions {
   // then: not for measuring time.
   std::function<void(std::uint32_t process, pid_t tid, std::uint32_t row)> look;
   ReplayPauses pauses = ReplayPauses::exits;  // where there is a `look`
+  // Of ReplayPauses::row: `hold` is called in place of `look`, once, with the first threads of
+  // all processes that live then. In strict order nobody of them runs meanwhile.
+  std::uint32_t pause_row = kNoRow;
+  std::function<void(std::span<const pid_t> living)> hold;
+  bool watches() const
+  {
+    return pauses == ReplayPauses::row ? static_cast<bool>(hold) : static_cast<bool>(look);
+  }
 };
 
 // The first call that did not return as recorded (of the lowest copy that has one).

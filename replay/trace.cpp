@@ -26,6 +26,7 @@ const std::array<TraceEventShape, kTraceEvents> kTraceEventShapes = {{
     {"munmap", kRange | kResult},
     {"mremap", kRange | kNewAddress | kNewLength | kFlags | kResult, true},
     {"mprotect", kRange | kProt | kResult},
+    {"pkey_mprotect", kRange | kFlags | kProt | kResult},
     {"madvise", kRange | kFlags | kResult},
     {"brk", kAddress | kResult, true},
     {"mlock", kRange | kResult},

@@ -21,6 +21,7 @@ enum class TraceEvent : std::uint8_t {
   munmap,
   mremap,
   mprotect,
+  pkey_mprotect,
   madvise,
   brk,
   mlock,
@@ -43,7 +44,7 @@ enum class TraceEvent : std::uint8_t {
   alloc_anon_vma,
   alloc_anon_vma_chain,
 };
-inline constexpr std::size_t kTraceEvents = 27;
+inline constexpr std::size_t kTraceEvents = 28;
 
 // Bits of TraceRow::flags of a vma row, above those that mmap() takes.
 inline constexpr std::uint64_t kVmaSpecial = 1ull << 32;  // counted, not replayed

@@ -307,6 +307,7 @@ Complaint TraceValidator::State::check(const TraceRow& row) const
       return check_mremap(row);
     case TraceEvent::munmap:
     case TraceEvent::mprotect:
+    case TraceEvent::pkey_mprotect:
     case TraceEvent::madvise:
       return whole_call(true);
     case TraceEvent::mlock:

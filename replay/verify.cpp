@@ -20,8 +20,8 @@ VmaLedger::VmaLedger(const Trace& trace) : trace_(trace), expected_(trace.rows.s
       ++special[r.process];
     else if (r.event == TraceEvent::fork && r.result > 0)
       special[static_cast<std::uint32_t>(r.result)] = special[r.process];
-    if (counts_vmas(trace, i))
-      expected_[i] = r.vmas - special[r.process];
+    if (const std::int32_t vmas = known_vmas(trace, i); vmas >= 0)
+      expected_[i] = vmas - special[r.process];
     sums_.known += expected_[i] >= 0;
   }
 }
@@ -55,6 +55,101 @@ VmaFidelity VmaLedger::fidelity() const
     all.ends_equal += process.seen && process.expected_last == process.found_last;
   }
   return all;
+}
+
+ObjectLedger::ObjectLedger(const Trace& trace) : lives_(lives_of(trace)) {}
+
+ObjectLedger::Lives ObjectLedger::lives_of(const Trace& trace)
+{
+  Lives lives;
+  std::map<std::uint32_t, std::size_t> count;    // of lives, of each process
+  std::map<std::uint32_t, std::size_t> current;  // index into all
+  auto begin = [&](std::uint32_t process) -> Life& {
+    const std::size_t index = lives.all.size();
+    lives.place[{process, count[process]++}] = index;
+    current[process] = index;
+    lives.all.push_back({.mother = index});
+    return lives.all.back();
+  };
+  for (std::size_t i = 0; i < trace.rows.size(); ++i) {
+    const TraceRow& r = trace.rows[i];
+    if (r.event == TraceEvent::exec || r.event == TraceEvent::start || !current.contains(r.process))
+      begin(r.process).laid_out = r.event == TraceEvent::exec || r.event == TraceEvent::start;
+    const std::size_t index = current[r.process];
+    Life& life = lives.all[index];
+    switch (r.event) {
+      case TraceEvent::vma:
+        life.special_vmas += (r.flags & kVmaSpecial) != 0;
+        if (known_vmas(trace, i) >= 0)
+          lives.of_layout[i] = index;
+        break;
+      case TraceEvent::fork:
+        if (r.result <= 0)
+          break;
+        life.forks += !(r.flags & 1);
+        begin(static_cast<std::uint32_t>(r.result)).mother = lives.all[index].mother;
+        break;
+      case TraceEvent::alloc_vm_area_struct:
+        life.row = i;
+        [[fallthrough]];
+      case TraceEvent::alloc_anon_vma:
+      case TraceEvent::alloc_anon_vma_chain: {
+        const auto kind = static_cast<std::size_t>(r.event) -
+                          static_cast<std::size_t>(TraceEvent::alloc_vm_area_struct);
+        if (!life.allocated)
+          life.allocated.emplace();
+        (*life.allocated)[kind] = r.result;
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  return lives;
+}
+
+void ObjectLedger::laid_out(std::size_t row, const ObjectCounts& allocated, std::int64_t own_vmas)
+{
+  const auto found = lives_.of_layout.find(row);
+  if (found == lives_.of_layout.end())
+    return;
+  lives_.all[found->second].baseline = allocated;
+  lives_.all[found->second].own_vmas = own_vmas;
+}
+
+ObjectFidelity ObjectLedger::fidelity(const Trace& replay) const
+{
+  const Lives played = lives_of(replay);
+  ObjectFidelity sums;
+  for (const auto& [name, index] : lives_.place) {
+    const Life& life = lives_.all[index];
+    if (!life.allocated)
+      continue;
+    ++sums.lives;
+    const auto twin = played.place.find(name);
+    const Life& mother = lives_.all[life.mother];
+    if (twin == played.place.end() || !played.all[twin->second].allocated || !mother.baseline ||
+        (life.laid_out && !life.baseline))
+      continue;
+    ++sums.compared;
+    ObjectCounts found = *played.all[twin->second].allocated;
+    found[0] -= life.forks * (mother.own_vmas - mother.special_vmas);
+    bool equal = true;
+    for (std::size_t kind = 0; kind < kTraceObjects; ++kind) {
+      if (life.laid_out)
+        found[kind] -= (*life.baseline)[kind];
+      const std::int64_t expected = (*life.allocated)[kind];
+      sums.expected[kind] += expected;
+      sums.found[kind] += found[kind];
+      sums.common[kind] += std::min(expected, found[kind]);
+      equal = equal && expected == found[kind];
+      const std::size_t row = life.row + kind;
+      if (expected != found[kind] && (!sums.first || row < sums.first->row))
+        sums.first = {.row = row, .expected = expected, .found = found[kind]};
+    }
+    sums.equal += equal;
+  }
+  return sums;
 }
 
 }  // namespace rmaplab

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Whether a replay's address spaces have as many VMAs as the recorded program's had, call by
-// call. Pure: who counts them is the caller's business.
+// call, and whether its processes allocated as many objects. Pure: who counts them is the
+// caller's business.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -49,6 +52,62 @@ class VmaLedger
   std::vector<std::int64_t> expected_;  // of each row; -1: not known
   std::vector<Process> processes_;
   VmaFidelity sums_;
+};
+
+// vm_area_struct, anon_vma, anon_vma_chain, in the order of the trace's alloc_* rows.
+inline constexpr std::size_t kTraceObjects = 3;
+using ObjectCounts = std::array<std::int64_t, kTraceObjects>;
+
+struct ObjectDivergence {
+  std::size_t row = 0;  // the trace's row that has the count
+  std::int64_t expected = 0;
+  std::int64_t found = 0;
+};
+
+struct ObjectFidelity {
+  // From a process's birth or exec to its next exec or its end.
+  std::uint64_t lives = 0;     // that the trace has counts of
+  std::uint64_t compared = 0;  // those of them that the replay has counts of, too
+  std::uint64_t equal = 0;     // in all three
+  ObjectCounts expected = {};  // sums over what was compared
+  ObjectCounts found = {};
+  ObjectCounts common = {};  // the smaller count of each life, summed up
+  std::optional<ObjectDivergence> first;
+};
+
+// Holds what a replay allocated, as a recording of the replay tells it, to the trace. Taken off:
+// what the kernel and the player allocate to lay out a new program (it was the kernel's doing
+// in the recording, too, and is not counted there), and of each fork the VMAs that the player
+// has of its own less the special ones (vdso, vvar) that the recorded program had.
+class ObjectLedger
+{
+ public:
+  explicit ObjectLedger(const Trace& trace);
+  // A process stands still after `row`, the last one of its layout: what it has allocated since
+  // its exec, and how many of its VMAs the kernel counts outside of the arena.
+  void laid_out(std::size_t row, const ObjectCounts& allocated, std::int64_t own_vmas);
+  // `replay` is a recording of a replay in strict order: numbers of processes are alike.
+  ObjectFidelity fidelity(const Trace& replay) const;
+
+ private:
+  struct Life {
+    std::optional<ObjectCounts> allocated;
+    std::size_t row = 0;  // of alloc_vm_area_struct
+    std::int64_t forks = 0;
+    std::int64_t special_vmas = 0;
+    bool laid_out = false;   // begun by an exec
+    std::size_t mother = 0;  // whose address space it began with; itself: an exec's
+    std::optional<ObjectCounts> baseline;
+    std::int64_t own_vmas = 0;
+  };
+  // In order of their beginnings; `place`: of a process's n-th life.
+  struct Lives {
+    std::vector<Life> all;
+    std::map<std::pair<std::uint32_t, std::size_t>, std::size_t> place;
+    std::map<std::size_t, std::size_t> of_layout;  // by its last row
+  };
+  static Lives lives_of(const Trace& trace);
+  Lives lives_;
 };
 
 }  // namespace rmaplab

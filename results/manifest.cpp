@@ -18,7 +18,7 @@ constexpr int kManifestVersion = 1;
 // One glob a line of the rule; everything else may differ.
 constexpr const char* kMustAgree =
     "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,workload.*,pinned,"
-    "host.cpu";
+    "host.cpu,trace.*";
 }  // namespace
 
 std::string manifest_value(const Manifest& manifest, const std::string& key)

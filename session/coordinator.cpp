@@ -27,6 +27,7 @@
 #include "session/oracles.h"
 #include "session/pass_probe.h"
 #include "session/probe_client.h"
+#include "session/replay_workload.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -295,15 +296,19 @@ Result<> run_doctor(RecordWriter& out)
 
 std::vector<std::string> case_arguments(const Plan& plan, const PlannedCase& planned)
 {
-  return {"case",
-          std::string(planned.workload->name),
-          arguments_text(*planned.workload, planned.values),
-          "--pass=" + std::string(to_string(planned.pass)),
-          "--mode=" + std::string(to_string(plan.mode)),
-          "--preset=" + plan.preset,
-          "--pin=" + plan.pin,
-          "--replica=" + std::to_string(plan.replica),
-          "--record-fd=" + std::to_string(kRecordFd)};
+  std::vector<std::string> words = {"case",
+                                    std::string(planned.workload->name),
+                                    arguments_text(*planned.workload, planned.values),
+                                    "--pass=" + std::string(to_string(planned.pass)),
+                                    "--mode=" + std::string(to_string(plan.mode)),
+                                    "--preset=" + plan.preset,
+                                    "--pin=" + plan.pin,
+                                    "--replica=" + std::to_string(plan.replica),
+                                    "--record-fd=" + std::to_string(kRecordFd)};
+  if (planned.workload->name == kReplayWorkload)
+    for (const std::string& trace : plan.traces)
+      words.push_back("--trace=" + trace);
+  return words;
 }
 
 Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter& out)

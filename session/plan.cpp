@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "session/replay_workload.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -80,7 +81,7 @@ std::vector<Values> with_controls(const Workload& workload, std::vector<Values> 
 
 Result<std::vector<PlannedCase>> with_arguments(const Plan& plan, const std::vector<Pass>& passes)
 {
-  const Workload* workload = find_workload(plan.filter);
+  const Workload* workload = find_any_workload(plan.filter);
   if (!workload)
     return no_match(plan);
   const auto lists = expand_arguments(*workload, plan.arguments);
@@ -190,12 +191,17 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
   const auto passes = passes_of(plan);
   if (!passes)
     return passes.error();
+  if (auto known = use_traces(plan.traces); !known)
+    return known.error();
   if (!plan.arguments.empty())
     return with_arguments(plan, *passes);
+  std::vector<const Workload*> workloads(catalog().begin(), catalog().end());
+  if (replay_workload())
+    workloads.push_back(replay_workload());
   std::vector<PlannedCase> cases;
   bool matched = false;
   for (const Pass pass : *passes)
-    for (const Workload* workload : catalog()) {
+    for (const Workload* workload : workloads) {
       const std::string name(workload->name);
       const bool asked = workload->hidden ? plan.filter == name : glob_match(plan.filter, name);
       matched = matched || asked;

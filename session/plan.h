@@ -61,7 +61,8 @@ struct Plan {
   // Of the one workload that `filter` names, as expand_arguments() takes them; "": the
   // preset's.
   std::string arguments;
-  std::string passes;  // names joined with commas; "": default_passes()
+  std::string passes;               // names joined with commas; "": default_passes()
+  std::vector<std::string> traces;  // files whose replays are the cases of `replay`
   // 0: none. From 1: the same number gives the same start on every kernel: it sets
   // the place of stack and arena, and the phase of the timer.
   int replica = 0;

@@ -4,6 +4,7 @@
 
 #include "probes/slab.h"
 #include "probes/vma_count.h"
+#include "replay/program.h"
 #include "session/probes.h"
 #include "workloads/arena.h"
 
@@ -12,6 +13,10 @@ namespace rmaplab
 
 namespace
 {
+
+// A replay's arena begins where that of workloads does, and is longer.
+static_assert(kArenaBegin == kReplayArenaBegin && kArenaEnd < kReplayArenaEnd);
+constexpr AddressRange kArenas = {.begin = kReplayArenaBegin, .end = kReplayArenaEnd};
 
 using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
 
@@ -35,7 +40,7 @@ class StateProbe : public PassProbe
       return;
     after_ = read_settled_slab_usage();
     for (const pid_t pid : processes) {
-      counts_.push_back(read_vma_count("/proc", pid, {.begin = kArenaBegin, .end = kArenaEnd}));
+      counts_.push_back(read_vma_count("/proc", pid, kArenas));
       if (auto left = read_map_count_headroom("/proc", pid);
           !headroom_ || (left && *headroom_ && *left < **headroom_))
         headroom_.emplace(std::move(left));

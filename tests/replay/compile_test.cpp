@@ -232,5 +232,72 @@ TEST(Compile, ATraceBeginsWithAnAddressSpace)
   EXPECT_EQ(none.error().code, Errc::parse);
 }
 
+TraceRow counted(TraceEvent event, std::uint32_t process, std::int32_t vmas,
+                 std::int64_t result = 0, std::uint64_t flags = 0)
+{
+  return {.process = process,
+          .thread = process,
+          .event = event,
+          .flags = flags,
+          .result = result,
+          .vmas = vmas};
+}
+
+TEST(KnownVmas, ALayoutHasTheCountOfItsExecAtItsLastRow)
+{
+  Trace trace;
+  trace.rows = {counted(TraceEvent::exec, 1, 2), counted(TraceEvent::vma, 1, -1),
+                counted(TraceEvent::vma, 1, -1), counted(TraceEvent::mmap, 1, 3),
+                counted(TraceEvent::write, 1, 3)};
+  const std::int32_t expected[] = {-1, -1, 2, 3, -1};
+  for (std::size_t i = 0; i < trace.rows.size(); ++i)
+    EXPECT_EQ(known_vmas(trace, i), expected[i]) << "row " << i;
+}
+
+TEST(BusiestMoment, SumsLivingProcessesWithoutSpecialVmas)
+{
+  Trace trace;
+  trace.rows = {counted(TraceEvent::exec, 1, 3),
+                counted(TraceEvent::vma, 1, -1),
+                counted(TraceEvent::vma, 1, -1, 0, kVmaSpecial),
+                counted(TraceEvent::fork, 1, 3, 2),
+                counted(TraceEvent::mmap, 2, 7),  // 2 of the parent, 6 of the child
+                counted(TraceEvent::exit, 2, 7),
+                counted(TraceEvent::mmap, 1, 8)};  // 7, alone
+  const BusiestMoment busiest = busiest_moment(trace);
+  EXPECT_EQ(busiest.row, 4u);
+  EXPECT_EQ(busiest.vmas, 8);
+}
+
+TEST(BusiestMoment, WithoutCountsThereIsNone)
+{
+  Trace trace;
+  trace.rows = {counted(TraceEvent::exec, 1, -1), counted(TraceEvent::mmap, 1, -1)};
+  EXPECT_EQ(busiest_moment(trace).row, kNoRow);
+}
+
+TEST(Compile, AProtectionKeyIsAProtectionAndAMark)
+{
+  TraceBuilder builder;
+  builder.map(kTestPlace, 4);
+  for (const std::uint64_t key : {std::uint64_t{3}, std::uint64_t{0}})
+    builder.row({.event = TraceEvent::pkey_mprotect,
+                 .address = kTestPlace,
+                 .length = kTestPage,
+                 .flags = key,
+                 .prot = PROT_READ});
+  const auto program = compile(builder.exit().take(), {});
+  ASSERT_TRUE(program) << to_string(program.error());
+  EXPECT_EQ(program->calls, 3u);
+  std::vector<std::pair<long, std::uint64_t>> found;  // number and third argument
+  for (const Op& op : program->ops)
+    if (op.kind == OpKind::call && op.number != SYS_mmap)
+      found.emplace_back(op.number, op.a2);
+  EXPECT_EQ(found, (std::vector<std::pair<long, std::uint64_t>>{{SYS_mprotect, PROT_READ},
+                                                                {SYS_madvise, MADV_RANDOM},
+                                                                {SYS_mprotect, PROT_READ},
+                                                                {SYS_madvise, MADV_NORMAL}}));
+}
+
 }  // namespace
 }  // namespace rmaplab

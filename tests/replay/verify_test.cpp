@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace rmaplab
 {
 namespace
@@ -74,6 +76,91 @@ TEST(VmaLedger, RowsThatNobodyCountedStayKnown)
   ledger.found(4, 2);  // a touch: not one that is compared
   EXPECT_EQ(ledger.fidelity().known, 6u);
   EXPECT_EQ(ledger.fidelity().counted, 1u);
+}
+
+// Two lives of process 1, one of its child: an exec, a fork, an exec.
+Trace three_lives()
+{
+  auto counts = [](std::uint32_t process, std::int64_t vmas, std::int64_t anon_vmas,
+                   std::int64_t chains) {
+    return std::vector<TraceRow>{row(E::alloc_vm_area_struct, process, -1, vmas),
+                                 row(E::alloc_anon_vma, process, -1, anon_vmas),
+                                 row(E::alloc_anon_vma_chain, process, -1, chains)};
+  };
+  Trace trace;
+  auto add = [&trace](const std::vector<TraceRow>& rows) {
+    trace.rows.insert(trace.rows.end(), rows.begin(), rows.end());
+  };
+  add({row(E::exec, 1, 2), row(E::vma, 1, -1), row(E::vma, 1, -1, 0, kVmaSpecial),
+       row(E::fork, 1, 3, 2)});
+  add(counts(2, 4, 2, 3));
+  add({row(E::exit, 2, 2)});
+  add(counts(1, 5, 1, 2));
+  add({row(E::exec, 1, 2), row(E::vma, 1, -1)});
+  add(counts(1, 7, 3, 4));
+  add({row(E::exit, 1, 3)});
+  return trace;
+}
+
+constexpr std::size_t kFirstLayout = 2, kSecondLayout = 12;
+
+// What a recording of a faithful replay counts: on top of three_lives() what the layouts of two
+// programs took, and the player's five VMAs less the special one at the fork.
+Trace its_replay()
+{
+  Trace replay = three_lives();
+  for (TraceRow& r : replay.rows) {
+    const bool first_life = &r < &replay.rows[kSecondLayout];
+    if (r.process != 1)
+      continue;
+    if (r.event == E::alloc_vm_area_struct)
+      r.result += first_life ? 10 + 4 : 20;
+    if (r.event == E::alloc_anon_vma || r.event == E::alloc_anon_vma_chain)
+      r.result += first_life ? 1 : 2;
+  }
+  return replay;
+}
+
+TEST(ObjectLedger, LayoutsAndThePlayersVmasAreTakenOff)
+{
+  ObjectLedger ledger(three_lives());
+  ledger.laid_out(kFirstLayout, {10, 1, 1}, 5);
+  ledger.laid_out(kSecondLayout, {20, 2, 2}, 5);
+  const ObjectFidelity fidelity = ledger.fidelity(its_replay());
+  EXPECT_EQ(fidelity.lives, 3u);
+  EXPECT_EQ(fidelity.compared, 3u);
+  EXPECT_EQ(fidelity.equal, 3u);
+  EXPECT_EQ(fidelity.expected, (ObjectCounts{16, 6, 9}));
+  EXPECT_EQ(fidelity.found, fidelity.expected);
+  EXPECT_EQ(fidelity.common, fidelity.expected);
+  EXPECT_FALSE(fidelity.first);
+}
+
+TEST(ObjectLedger, ALifeThatDiffersIsNamedByItsRow)
+{
+  const Trace trace = three_lives();
+  ObjectLedger ledger(trace);
+  ledger.laid_out(kFirstLayout, {10, 1, 1}, 5);
+  ledger.laid_out(kSecondLayout, {20, 2, 2}, 5);
+  Trace replay = its_replay();
+  replay.rows[5].result = 9;  // the child's anon_vmas
+  const ObjectFidelity fidelity = ledger.fidelity(replay);
+  EXPECT_EQ(fidelity.equal, 2u);
+  EXPECT_EQ(fidelity.found[1], fidelity.expected[1] + 7);
+  EXPECT_EQ(fidelity.common[1], fidelity.expected[1]);
+  ASSERT_TRUE(fidelity.first);
+  EXPECT_EQ(fidelity.first->row, 5u);
+  EXPECT_EQ(fidelity.first->expected, 2);
+  EXPECT_EQ(fidelity.first->found, 9);
+}
+
+TEST(ObjectLedger, WhoseLayoutNobodySawIsNotCompared)
+{
+  ObjectLedger ledger(three_lives());
+  ledger.laid_out(kSecondLayout, {20, 2, 2}, 5);
+  const ObjectFidelity fidelity = ledger.fidelity(its_replay());
+  EXPECT_EQ(fidelity.lives, 3u);
+  EXPECT_EQ(fidelity.compared, 1u);  // the child's fork is of a layout that is not known
 }
 
 }  // namespace

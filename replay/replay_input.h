@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A trace as `replay` and `trace verify` take it: read, valid, and not too large for the
-// machine.
+// A trace as a replay takes it: read, valid, and not too large for the machine.
 #pragma once
 
 #include <string>

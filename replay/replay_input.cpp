@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/replay_input.h"
+#include "replay/replay_input.h"
 
 #include <fmt/format.h>
 
