@@ -57,12 +57,18 @@ inline void wait_for_tick()
 }
 
 // How many instructions the clock sees for 1000 that were executed. In the exact
-// lab that is 1000 and a few; anywhere else it is some other figure.
+// lab that is 1000 and a few; anywhere else it is some other figure. The least of some
+// tries: an interrupt falls into one of them at times (5886 in a guest of arm64).
 inline std::uint64_t ticks_of_1000_instructions()
 {
-  const std::uint64_t before = instruction_count();
-  asm volatile(".rept 1000\n\tnop\n\t.endr");
-  return instruction_count() - before;
+  std::uint64_t least = UINT64_MAX;
+  for (int i = 0; i < 5; ++i) {
+    const std::uint64_t before = instruction_count();
+    asm volatile(".rept 1000\n\tnop\n\t.endr");
+    const std::uint64_t ticks = instruction_count() - before;
+    least = ticks < least ? ticks : least;
+  }
+  return least;
 }
 
 }  // namespace rmaplab
