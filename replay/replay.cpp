@@ -20,10 +20,13 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <vector>
 
+#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
 #include "replay/player_image.h"
@@ -303,6 +306,25 @@ Result<> write_program(State& state)
   return ok();
 }
 
+// What is in /proc of a first thread that has ended is empty: that, or another one that lives.
+pid_t living_thread(pid_t pid)
+{
+  const auto is_alive = [pid](pid_t tid) {
+    const auto stat = read_file(fmt::format("/proc/{}/task/{}/stat", pid, tid));
+    const auto name_end = stat ? stat->rfind(')') : std::string::npos;
+    return name_end != std::string::npos && stat->compare(name_end, 4, ") Z ") != 0;
+  };
+  if (is_alive(pid))
+    return pid;
+  std::error_code gone;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone))
+    if (const auto tid = parse_u64(entry.path().filename().string());
+        tid && is_alive(static_cast<pid_t>(*tid)))
+      return static_cast<pid_t>(*tid);
+  return pid;
+}
+
 // One play.
 class Conductor
 {
@@ -469,11 +491,11 @@ bool Conductor::look_at_pauses()
 
 void Conductor::hold_all()
 {
-  std::vector<pid_t> pids;
+  std::vector<pid_t> tids;
   for (const Living& one : living_)
     if (const pid_t pid = state_.copies[one.copy].process(one.process).pid)
-      pids.push_back(pid);
-  state_.options.hold(pids);
+      tids.push_back(living_thread(pid));
+  state_.options.hold(tids);
 }
 
 // Called some times a second.

@@ -33,8 +33,8 @@ struct ReplayOptions {
   // then: not for measuring time.
   std::function<void(std::uint32_t process, pid_t tid, std::uint32_t row)> look;
   ReplayPauses pauses = ReplayPauses::exits;  // where there is a `look`
-  // Of ReplayPauses::row: `hold` is called in place of `look`, once, with the first threads of
-  // all processes that live then. In strict order nobody of them runs meanwhile.
+  // Of ReplayPauses::row: `hold` is called in place of `look`, once, with a thread that lives of
+  // each process that does. In strict order nobody of them runs meanwhile.
   std::uint32_t pause_row = kNoRow;
   std::function<void(std::span<const pid_t> living)> hold;
   bool watches() const
