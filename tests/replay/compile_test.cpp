@@ -232,23 +232,12 @@ TEST(Compile, ATraceBeginsWithAnAddressSpace)
   EXPECT_EQ(none.error().code, Errc::parse);
 }
 
-TraceRow counted(TraceEvent event, std::uint32_t process, std::int32_t vmas,
-                 std::int64_t result = 0, std::uint64_t flags = 0)
-{
-  return {.process = process,
-          .thread = process,
-          .event = event,
-          .flags = flags,
-          .result = result,
-          .vmas = vmas};
-}
-
 TEST(KnownVmas, ALayoutHasTheCountOfItsExecAtItsLastRow)
 {
   Trace trace;
-  trace.rows = {counted(TraceEvent::exec, 1, 2), counted(TraceEvent::vma, 1, -1),
-                counted(TraceEvent::vma, 1, -1), counted(TraceEvent::mmap, 1, 3),
-                counted(TraceEvent::write, 1, 3)};
+  trace.rows = {counted_row(TraceEvent::exec, 1, 2), counted_row(TraceEvent::vma, 1, -1),
+                counted_row(TraceEvent::vma, 1, -1), counted_row(TraceEvent::mmap, 1, 3),
+                counted_row(TraceEvent::write, 1, 3)};
   const std::int32_t expected[] = {-1, -1, 2, 3, -1};
   for (std::size_t i = 0; i < trace.rows.size(); ++i)
     EXPECT_EQ(known_vmas(trace, i), expected[i]) << "row " << i;
@@ -257,13 +246,13 @@ TEST(KnownVmas, ALayoutHasTheCountOfItsExecAtItsLastRow)
 TEST(BusiestMoment, SumsLivingProcessesWithoutSpecialVmas)
 {
   Trace trace;
-  trace.rows = {counted(TraceEvent::exec, 1, 3),
-                counted(TraceEvent::vma, 1, -1),
-                counted(TraceEvent::vma, 1, -1, 0, kVmaSpecial),
-                counted(TraceEvent::fork, 1, 3, 2),
-                counted(TraceEvent::mmap, 2, 7),  // 2 of the parent, 6 of the child
-                counted(TraceEvent::exit, 2, 7),
-                counted(TraceEvent::mmap, 1, 8)};  // 7, alone
+  trace.rows = {counted_row(TraceEvent::exec, 1, 3),
+                counted_row(TraceEvent::vma, 1, -1),
+                counted_row(TraceEvent::vma, 1, -1, 0, kVmaSpecial),
+                counted_row(TraceEvent::fork, 1, 3, 2),
+                counted_row(TraceEvent::mmap, 2, 7),  // 2 of the parent, 6 of the child
+                counted_row(TraceEvent::exit, 2, 7),
+                counted_row(TraceEvent::mmap, 1, 8)};  // 7, alone
   const BusiestMoment busiest = busiest_moment(trace);
   EXPECT_EQ(busiest.row, 4u);
   EXPECT_EQ(busiest.vmas, 8);
@@ -272,7 +261,7 @@ TEST(BusiestMoment, SumsLivingProcessesWithoutSpecialVmas)
 TEST(BusiestMoment, WithoutCountsThereIsNone)
 {
   Trace trace;
-  trace.rows = {counted(TraceEvent::exec, 1, -1), counted(TraceEvent::mmap, 1, -1)};
+  trace.rows = {counted_row(TraceEvent::exec, 1, -1), counted_row(TraceEvent::mmap, 1, -1)};
   EXPECT_EQ(busiest_moment(trace).row, kNoRow);
 }
 

@@ -16,6 +16,18 @@ inline constexpr std::uint64_t kTestPage = 4096;
 inline constexpr std::uint64_t kTestPlace = 0x7f12'3450'0000;
 inline constexpr int kTestPrivate = MAP_PRIVATE | MAP_ANONYMOUS;
 
+// A row of a process with one thread, with the count of VMAs that the kernel had after it.
+inline TraceRow counted_row(TraceEvent event, std::uint32_t process, std::int32_t vmas,
+                            std::int64_t result = 0, std::uint64_t flags = 0)
+{
+  return {.process = process,
+          .thread = process,
+          .event = event,
+          .flags = flags,
+          .result = result,
+          .vmas = vmas};
+}
+
 class TraceBuilder
 {
  public:

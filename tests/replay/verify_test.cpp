@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "tests/replay/trace_builder.h"
+
 namespace rmaplab
 {
 namespace
@@ -12,24 +14,19 @@ namespace
 
 using E = TraceEvent;
 
-TraceRow row(E event, std::uint32_t process, std::int32_t vmas, std::int64_t result = 0,
-             std::uint64_t flags = 0)
-{
-  return {.process = process,
-          .thread = process,
-          .event = event,
-          .flags = flags,
-          .result = result,
-          .vmas = vmas};
-}
-
 // A program with one VMA and the vdso maps, forks and ends; so does its child.
 Trace two_processes()
 {
   Trace trace;
-  trace.rows = {row(E::exec, 1, 2),   row(E::vma, 1, 2),   row(E::vma, 1, 2, 0, kVmaSpecial),
-                row(E::mmap, 1, 3),   row(E::write, 1, 3), row(E::fork, 1, 3, 2),
-                row(E::munmap, 2, 2), row(E::exit, 2, 2),  row(E::exit, 1, 3)};
+  trace.rows = {counted_row(E::exec, 1, 2),
+                counted_row(E::vma, 1, 2),
+                counted_row(E::vma, 1, 2, 0, kVmaSpecial),
+                counted_row(E::mmap, 1, 3),
+                counted_row(E::write, 1, 3),
+                counted_row(E::fork, 1, 3, 2),
+                counted_row(E::munmap, 2, 2),
+                counted_row(E::exit, 2, 2),
+                counted_row(E::exit, 1, 3)};
   return trace;
 }
 
@@ -83,22 +80,22 @@ Trace three_lives()
 {
   auto counts = [](std::uint32_t process, std::int64_t vmas, std::int64_t anon_vmas,
                    std::int64_t chains) {
-    return std::vector<TraceRow>{row(E::alloc_vm_area_struct, process, -1, vmas),
-                                 row(E::alloc_anon_vma, process, -1, anon_vmas),
-                                 row(E::alloc_anon_vma_chain, process, -1, chains)};
+    return std::vector<TraceRow>{counted_row(E::alloc_vm_area_struct, process, -1, vmas),
+                                 counted_row(E::alloc_anon_vma, process, -1, anon_vmas),
+                                 counted_row(E::alloc_anon_vma_chain, process, -1, chains)};
   };
   Trace trace;
   auto add = [&trace](const std::vector<TraceRow>& rows) {
     trace.rows.insert(trace.rows.end(), rows.begin(), rows.end());
   };
-  add({row(E::exec, 1, 2), row(E::vma, 1, -1), row(E::vma, 1, -1, 0, kVmaSpecial),
-       row(E::fork, 1, 3, 2)});
+  add({counted_row(E::exec, 1, 2), counted_row(E::vma, 1, -1),
+       counted_row(E::vma, 1, -1, 0, kVmaSpecial), counted_row(E::fork, 1, 3, 2)});
   add(counts(2, 4, 2, 3));
-  add({row(E::exit, 2, 2)});
+  add({counted_row(E::exit, 2, 2)});
   add(counts(1, 5, 1, 2));
-  add({row(E::exec, 1, 2), row(E::vma, 1, -1)});
+  add({counted_row(E::exec, 1, 2), counted_row(E::vma, 1, -1)});
   add(counts(1, 7, 3, 4));
-  add({row(E::exit, 1, 3)});
+  add({counted_row(E::exit, 1, 3)});
   return trace;
 }
 
