@@ -70,7 +70,7 @@ expect out 'replay_calls 2, replay_diverged 0, replay_refused 0, replay_touches 
 run "$RMAPLAB" trace verify "$work/good.csv" "$work"/runs/r/*
 expect_status 0
 expect out '^1 calls as recorded +2 of 2 '
-expect out '^2 VMAs at their most: 4 of 4, after .*good.csv:13$'
+expect out '^2 VMAs at their most: 3 of 3, after .*good.csv:13$'
 run "$RMAPLAB" trace verify "$work/more.csv" "$work"/runs/r/*
 expect_status 2; expect_one_line err; expect err 'has no replay of .*more.csv'
 sed 's/^0,1,1,exit/1&/' "$work/good.csv" >"$work/other" && mv "$work/other" "$work/good.csv"
