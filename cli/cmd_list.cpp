@@ -86,6 +86,8 @@ int run_list(const ListOptions& opt, std::ostream& out)
     return kDone;
   }
   out << (opt.markdown ? catalog_markdown(catalog()) : catalog_text(catalog()));
+  if (!opt.markdown)
+    out << '\n' << entry("replay", 18, "recorded programs, with --trace TRACE: see docs/replay.md");
   return kDone;
 }
 

@@ -167,6 +167,9 @@ std::string PlanOptions::workloads() const
 
 Result<> check_plan(const PlanOptions& opt)
 {
+  for (const std::string& path : opt.traces)
+    if (const auto input = read_replay_input(path, 1); !input)
+      return input.error();
   const auto cases = plan_cases({.preset = opt.preset,
                                  .filter = opt.workloads(),
                                  .arguments = opt.arguments,
@@ -179,9 +182,6 @@ Result<> check_plan(const PlanOptions& opt)
     if (planned.pass == Pass::forest)
       return Error{.code = Errc::usage,
                    .context = "the pass forest has no figures; see `rmaplab forest --workload`"};
-  for (const std::string& path : opt.traces)
-    if (const auto input = read_replay_input(path, 1); !input)
-      return input.error();
   return ok();
 }
 

@@ -64,6 +64,8 @@ Result<std::vector<Pass>> passes_of(const Plan& plan)
 
 Error no_match(const Plan& plan)
 {
+  if (plan.filter == kReplayWorkload)
+    return {.code = Errc::usage, .context = "replay plays recorded programs: --trace TRACE"};
   return {.code = Errc::usage,
           .context = fmt::format("no workload matches \"{}\"; see `rmaplab list`", plan.filter)};
 }

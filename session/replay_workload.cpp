@@ -37,18 +37,28 @@ Traces& traces()
   return one;
 }
 
+std::string_view holds_nothing(const Values& values)
+{
+  return values[kOrder] == 0 && values[kCopies] == 1
+             ? ""
+             : "state is read in the strict order of one copy: here processes run side by side";
+}
+
 // Plays as often as the loop asks. State and objects are those of the recorded order.
 Result<> replay(benchmark::State& state, Meter& meter)
 {
   const std::string& path = traces().paths[static_cast<std::size_t>(state.range(kTrace))];
   const int copies = static_cast<int>(state.range(kCopies));
   const bool strict = state.range(kOrder) == 0;
+  if (copies < 1)
+    return Error{.code = Errc::usage, .context = "replay: expected at least one copy"};
   const auto input = read_replay_input(path, copies);
   if (!input)
     return input.error();
   ReplayOptions options = {.order = strict ? ReplayOrder::strict : ReplayOrder::tree,
                            .copies = copies};
-  if (meter.observing() && strict && copies == 1) {
+  const bool still = holds_nothing({0, state.range(kOrder), state.range(kCopies)}).empty();
+  if (meter.observing() && still) {
     options.pauses = ReplayPauses::row;
     options.pause_row = busiest_moment(input->trace).row;
     options.hold = [&meter](std::span<const pid_t> living) { meter.observe(living); };
@@ -100,7 +110,8 @@ Workload make_workload(const std::vector<std::string>& labels)
                     .full = {},
                     .weight = [](const Values&) -> std::int64_t { return 1'000'000'000; },
                     .run = run,
-                    .by_chance = by_chance};
+                    .by_chance = by_chance,
+                    .holds_nothing = holds_nothing};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto trace = static_cast<std::int64_t>(i);
     workload.quick.push_back({trace, 0, 1});

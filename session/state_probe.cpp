@@ -23,6 +23,11 @@ using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
 class StateProbe : public PassProbe
 {
  public:
+  explicit StateProbe(const PlannedCase& planned)
+  {
+    if (planned.workload->holds_nothing && !planned.values.empty())
+      holds_nothing_ = planned.workload->holds_nothing(planned.values);
+  }
   std::vector<std::string_view> metrics() const override
   {
     return {"vmas",          "process_vmas",        "slab_vm_area_struct",
@@ -48,6 +53,11 @@ class StateProbe : public PassProbe
   }
   void report(const Rows& rows) override
   {
+    if (after_.empty() && !holds_nothing_.empty()) {
+      for (const auto metric : metrics())
+        rows.no_value(metric, 0, SampleStatus::skip, holds_nothing_);
+      return;
+    }
     if (after_.empty())
       return rows.no_value("vmas", 0, SampleStatus::fail, "nothing was observed");
     for (std::size_t i = 0; i < kRmapCaches.size(); ++i) {
@@ -101,6 +111,7 @@ class StateProbe : public PassProbe
       rows.no_value("slab_bytes", 0, SampleStatus::skip, "not all three caches can be read");
   }
 
+  std::string holds_nothing_;
   CacheUse before_;
   CacheUse after_;
   std::vector<Result<VmaCount>> counts_;
@@ -109,9 +120,9 @@ class StateProbe : public PassProbe
 
 }  // namespace
 
-std::unique_ptr<PassProbe> make_state_probe()
+std::unique_ptr<PassProbe> make_state_probe(const PlannedCase& planned)
 {
-  return std::make_unique<StateProbe>();
+  return std::make_unique<StateProbe>(planned);
 }
 
 }  // namespace rmaplab

@@ -48,6 +48,9 @@ struct Workload {
   // Why counts of anon_vmas of such a case differ from run to run of one kernel; "" when they
   // must not. Null: they never do. Those counts are skips then.
   std::string_view (*by_chance)(const Values&) = nullptr;
+  // Why such a case holds no state still, so that none can be read; "" when it does. Null: it
+  // always does.
+  std::string_view (*holds_nothing)(const Values&) = nullptr;
   bool core = false;      // runs in the quick preset when no workload is named
   bool contends = false;  // several processes at once: what the contention pass is for
   // Of one that contends: the case that differs only in what is not shared, for it is run

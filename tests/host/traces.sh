@@ -67,6 +67,10 @@ run "$RMAPLAB" run --trace "$work/good.csv" --passes bare,state -o "$work/runs" 
 expect_status 0
 expect out '^  replay trace=good order=strict copies=1 '
 expect out 'replay_calls 2, replay_diverged 0, replay_refused 0, replay_touches 0'
+run "$RMAPLAB" run --trace "$work/good.csv" -a 'order=tree;copies=2' --passes state -o "$work/runs" --label t
+expect_status 0; expect out 'replay_calls 4, replay_diverged 0'; expect out 'processes run side by'
+run "$RMAPLAB" run -w replay -o "$work/none"
+expect_status 2; expect_one_line err; expect err 'replay plays recorded programs: --trace TRACE'
 run "$RMAPLAB" trace verify "$work/good.csv" "$work"/runs/r/*
 expect_status 0
 expect out '^1 calls as recorded +2 of 2 '
