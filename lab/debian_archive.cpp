@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "lab/apt.h"
 #include "lab/module.h"
 
 namespace rmaplab
@@ -20,9 +20,6 @@ namespace fs = std::filesystem;
 namespace
 {
 
-constexpr const char* kSuites[] = {"bookworm", "bookworm-backports", "trixie", "trixie-backports",
-                                   "sid"};
-constexpr std::chrono::minutes kListsStayFresh = std::chrono::hours(24);
 constexpr std::chrono::minutes kListsJustFetched{10};
 
 std::string upstream_of(std::string_view package_version)
@@ -36,167 +33,6 @@ bool is_version(const std::string& text)
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos &&
          text.front() != '.' && text.back() != '.';
 }
-
-// The private apt: folders in our cache, and the options that point there.
-class Apt
-{
- public:
-  static Result<Apt> create(const KernelOptions& options)
-  {
-    if (!find_program("apt-get") || !find_program("dpkg-deb"))
-      return Error{.code = Errc::unsupported,
-                   .context = "debian: kernels need apt-get and dpkg-deb; give an image instead"};
-    Apt apt(options.architecture);
-    for (const auto& folder : {apt.root_ / "lists/partial", apt.root_ / "archives/partial"})
-      if (auto made = make_directories(folder); !made)
-        return made.error();
-    std::string mirror = options.mirror;
-    if (mirror.empty()) {
-      auto targets = run_command(
-          {.argv = {"apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"}});
-      if (!targets)
-        return targets.error();
-      const auto found = mirror_of_targets(targets->out);
-      if (!found)
-        return Error{.code = Errc::unsupported,
-                     .context =
-                         "the machine's apt sources name no Debian archive; give one with "
-                         "--mirror"};
-      mirror = *found;
-    }
-    std::string keyring;
-    for (const char* path : {"/usr/share/keyrings/debian-archive-keyring.gpg",
-                             "/usr/share/keyrings/debian-archive-keyring.pgp"})
-      if (::access(path, R_OK) == 0)
-        keyring = path;
-    if (keyring.empty())
-      return Error{.code = Errc::unsupported,
-                   .context = "no Debian archive keyring; install debian-archive-keyring"};
-    if (auto put = write_file(apt.root_ / "debian.sources",
-                              sources_text(mirror, apt.architecture_, keyring));
-        !put)
-      return put.error();
-    return apt;
-  }
-
-  std::vector<std::string> command(const std::string& tool, std::vector<std::string> rest) const
-  {
-    const std::string root = root_;
-    std::vector<std::string> argv = {tool,
-                                     "-o",
-                                     "Dir::Etc::SourceList=" + root + "/debian.sources",
-                                     "-o",
-                                     "Dir::Etc::SourceParts=/dev/null",
-                                     "-o",
-                                     "Dir::State::Lists=" + root + "/lists",
-                                     "-o",
-                                     "Dir::Cache=" + root,
-                                     "-o",
-                                     "Acquire::Languages=none",
-                                     "-o",
-                                     "Acquire::Retries=2",
-                                     "-o",
-                                     "Acquire::http::Timeout=30",
-                                     "-o",
-                                     "APT::Get::List-Cleanup=0",
-                                     "-o",
-                                     "APT::Architecture=" + architecture_};
-    if (::geteuid() == 0) {  // apt's own user may not reach our cache
-      argv.push_back("-o");
-      argv.push_back("APT::Sandbox::User=root");
-    }
-    argv.insert(argv.end(), rest.begin(), rest.end());
-    return argv;
-  }
-
-  bool lists_younger_than(std::chrono::minutes age) const
-  {
-    std::error_code error;
-    const auto written = fs::last_write_time(root_ / "updated", error);
-    return !error && fs::file_time_type::clock::now() - written < age;
-  }
-
-  // Succeeds when at least one suite answered: a mirror need not have all.
-  Result<> update(const Notify& notify) const
-  {
-    notify("fetching the package lists of " + fmt::format("{}", fmt::join(kSuites, ", ")));
-    auto done = run_command({.argv = command("apt-get", {"update"})},
-                            [&] { notify.passing("waiting for apt-get update"); });
-    if (!done)
-      return done.error();
-    if (!have_lists())
-      return Error{.code = Errc::unsupported,
-                   .context = "no package list could be fetched: " + first_complaint(done->err)};
-    if (!done->err.empty())
-      notify("apt: " + first_complaint(done->err));
-    return write_file(root_ / "updated", "");
-  }
-
-  bool have_lists() const
-  {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(root_ / "lists", error))
-      if (entry.path().filename().string().find("_Packages") != std::string::npos)
-        return true;
-    return false;
-  }
-
-  static std::string first_complaint(std::string_view err)
-  {
-    for (const auto line : lines_of(err))
-      if (line.rfind("E: ", 0) == 0 || line.rfind("W: ", 0) == 0)
-        return std::string(line.substr(3));
-    return "apt-get said nothing";
-  }
-
-  Result<std::vector<ArchivedKernel>> kernels() const
-  {
-    auto names = run_command({.argv = command("apt-cache", {"pkgnames", "linux-"})});
-    if (!names)
-      return names.error();
-    std::vector<std::string> madison = {"madison"};
-    for (const auto name : lines_of(names->out))
-      if ((name.rfind("linux-binary-", 0) == 0 || name.rfind("linux-image-", 0) == 0 ||
-           name.rfind("linux-base-", 0) == 0 || name.rfind("linux-modules-", 0) == 0) &&
-          name.find("-cloud-") != std::string_view::npos)
-        madison.emplace_back(name);
-    if (madison.size() == 1)
-      return std::vector<ArchivedKernel>{};
-    auto table = run_command({.argv = command("apt-cache", madison)});
-    if (!table)
-      return table.error();
-    return parse_madison(table->out);
-  }
-
-  // Downloads one package into `folder` and gives the file.
-  Result<fs::path> download(const std::string& package, const std::string& version,
-                            const fs::path& folder, const Notify& notify) const
-  {
-    auto done = run_command(
-        {.argv = command("apt-get", {"download", package + "=" + version}), .directory = folder},
-        [&] { notify.passing("downloading " + package); });
-    if (!done)
-      return done.error();
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-      if (entry.path().extension() == ".deb" &&
-          entry.path().filename().string().rfind(package + "_", 0) == 0)
-        return entry.path();
-    return Error{.code = Errc::unsupported,
-                 .context = fmt::format("download of {} {}: {}", package, version,
-                                        first_complaint(done->err))};
-  }
-
- private:
-  explicit Apt(const std::string& architecture)
-      : architecture_(architecture),
-        root_(cache_directory() /
-              (architecture == host_architecture() ? "apt" : "apt-" + architecture))
-  {
-  }
-  std::string architecture_;
-  fs::path root_;
-};
 
 // The first file below `folder` whose path ends as asked; packages put the image in
 // boot/ or in usr/lib/modules/RELEASE/.
@@ -241,19 +77,6 @@ bool is_complete(const FetchedKernel& kernel)
          fs::exists(kernel.image.parent_path() / kModules, error);
 }
 
-Result<> unpack(const fs::path& deb, const fs::path& into, const Notify& notify)
-{
-  auto done = run_command({.argv = {"dpkg-deb", "-x", deb, into}},
-                          [&] { notify.passing("unpacking " + deb.filename().string()); });
-  if (!done)
-    return done.error();
-  if (done->wait_status != 0)
-    return Error{.code = Errc::os,
-                 .context = fmt::format("unpack {}: {}", deb.filename().string(),
-                                        trim(last_lines(done->err, 1)))};
-  return ok();
-}
-
 Result<> copy_into(const fs::path& from, const fs::path& to)
 {
   auto bytes = read_file(from);
@@ -283,7 +106,7 @@ Result<FetchedKernel> fetch(const Apt& apt, const ArchivedKernel& kernel,
   auto deb = apt.download(kernel.package, kernel.version, work, notify);
   if (!deb)
     return deb.error();
-  if (auto done = unpack(*deb, work / "tree", notify); !done)
+  if (auto done = unpack_package(*deb, work / "tree", notify); !done)
     return done.error();
   // From 6.19 config and modules are in packages of their own, which leave the archive
   // before the image's does.
@@ -300,7 +123,7 @@ Result<FetchedKernel> fetch(const Apt& apt, const ArchivedKernel& kernel,
         complete = false;
         continue;
       }
-      if (auto done = unpack(*extra, work / "tree", notify); !done)
+      if (auto done = unpack_package(*extra, work / "tree", notify); !done)
         return done.error();
     }
 
@@ -423,32 +246,6 @@ std::optional<ArchivedKernel> choose_kernel(const std::vector<ArchivedKernel>& k
   return best ? std::optional(*best) : std::nullopt;
 }
 
-std::optional<std::string> mirror_of_targets(std::string_view text)
-{
-  for (const auto line : lines_of(text)) {
-    const auto columns = split(line, '|');
-    if (columns.size() != 3 || columns[2] != "main")
-      continue;
-    for (const std::string_view suite :
-         {"bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable"})
-      if (columns[1] == suite)
-        return std::string(columns[0]);
-  }
-  return std::nullopt;
-}
-
-std::string sources_text(const std::string& mirror, const std::string& architecture,
-                         const std::string& keyring)
-{
-  // One stanza a suite: one that is gone or not mirrored must not spoil the others.
-  std::string text;
-  for (const char* suite : kSuites)
-    text += fmt::format(
-        "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nArchitectures: {}\nSigned-By: {}\n\n",
-        mirror, suite, architecture, keyring);
-  return text;
-}
-
 std::vector<ArchivedKernel> list_cached_kernels(const std::string& architecture)
 {
   std::string table;
@@ -471,15 +268,22 @@ Result<std::vector<ArchivedKernel>> kernels_of_lists(const KernelOptions& option
                                                      std::chrono::minutes max_age,
                                                      const Notify& notify)
 {
-  auto apt = Apt::create(options);
+  const auto apt = Apt::with_lists(options, max_age, notify);
   if (!apt)
     return apt.error();
-  if (!options.offline && !apt->lists_younger_than(max_age))
-    if (auto updated = apt->update(notify); !updated)
-      return updated.error();
-  if (!apt->have_lists())
-    return Error{.code = Errc::unsupported, .context = "no package lists are in the cache"};
-  return apt->kernels();
+  const auto names = apt->names("linux-");
+  if (!names)
+    return names.error();
+  std::vector<std::string> wanted;
+  for (const auto& name : *names)
+    if ((name.rfind("linux-binary-", 0) == 0 || name.rfind("linux-image-", 0) == 0 ||
+         name.rfind("linux-base-", 0) == 0 || name.rfind("linux-modules-", 0) == 0) &&
+        name.find("-cloud-") != std::string::npos)
+      wanted.push_back(name);
+  const auto table = apt->madison(wanted);
+  if (!table)
+    return table.error();
+  return parse_madison(*table);
 }
 
 }  // namespace

@@ -51,10 +51,5 @@ std::vector<ArchivedKernel> parse_madison(std::string_view text);
 // The newest that is `version` or begins with it and a dot.
 std::optional<ArchivedKernel> choose_kernel(const std::vector<ArchivedKernel>& kernels,
                                             const std::string& version);
-// The URI of Debian's main archive in `apt-get indextargets` lines "URI|SUITE|COMPONENT".
-std::optional<std::string> mirror_of_targets(std::string_view text);
-// A deb822 sources file with every suite that we look in.
-std::string sources_text(const std::string& mirror, const std::string& architecture,
-                         const std::string& keyring);
 
 }  // namespace rmaplab
