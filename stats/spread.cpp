@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "stats/values.h"
+
 namespace rmaplab
 {
 
@@ -15,10 +17,7 @@ std::optional<Spread> spread_of(std::span<const double> values)
     return std::nullopt;
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
-  const std::size_t middle = sorted.size() / 2;
-  const double median =
-      sorted.size() % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return Spread{.median = median, .min = sorted.front(), .max = sorted.back()};
+  return Spread{.median = *median_of(sorted), .min = sorted.front(), .max = sorted.back()};
 }
 
 double mean_of(std::span<const double> values)
