@@ -13,7 +13,7 @@
 #include "conformance/answers.h"
 #include "conformance/check.h"
 #include "conformance/kin.h"
-#include "conformance/ktap.h"
+#include "base/ktap.h"
 
 namespace rmaplab
 {

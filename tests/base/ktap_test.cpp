@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "conformance/ktap.h"
+#include "base/ktap.h"
 
 #include <gtest/gtest.h>
 
