@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "results/run_dir.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/files.h"
@@ -74,6 +76,49 @@ Result<Run> read_run(const fs::path& folder)
     *text = *std::move(content);
   }
   return run;
+}
+
+Result<Run> read_runs(const fs::path& folder)
+{
+  std::error_code error;
+  if (fs::exists(folder / "manifest.json", error) || folder.extension() == ".partial")
+    return read_run(folder);
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() != ".partial" && fs::exists(entry.path() / "manifest.json", error))
+      folders.push_back(entry.path());
+  if (folders.empty())
+    return read_run(folder);
+  std::sort(folders.begin(), folders.end());
+  Run all;
+  int boots = 0;
+  for (const auto& one : folders) {
+    auto run = read_run(one);
+    if (!run)
+      return run;
+    if (boots == 0)
+      all = {.folder = folder, .manifest = run->manifest, .config = run->config};
+    const bool same_kernel = manifest_value(all.manifest, "kernel.release") ==
+                                 manifest_value(run->manifest, "kernel.release") &&
+                             manifest_value(all.manifest, "kernel.build_id") ==
+                                 manifest_value(run->manifest, "kernel.build_id");
+    const auto differences = incomparable(all.manifest, run->manifest);
+    if (!same_kernel || !differences.empty())
+      return Error{.code = Errc::usage,
+                   .context = fmt::format("{} and {} are no boots of one kernel: they differ in {}",
+                                          folders[0].string(), one.string(),
+                                          same_kernel ? differences[0].key : "the kernel")};
+    int most = 0;
+    for (Sample& sample : run->samples) {
+      const int boot = std::max(sample.boot, 1);
+      most = std::max(most, boot);
+      sample.boot = boots + boot;
+      all.samples.push_back(std::move(sample));
+    }
+    boots += most;
+    all.dmesg += run->dmesg;
+  }
+  return all;
 }
 
 std::string time_stamp()

@@ -47,6 +47,11 @@ class RunWriter
 // Rejects with file and line; a folder named *.partial is Errc::usage.
 Result<Run> read_run(const std::filesystem::path& folder);
 
+// The same, or several runs in one folder as the boots 1, 2, ... of one: `rmaplab run` after
+// each boot of a real machine. Errc::usage where they are not of one kernel, or differ in what
+// makes runs incomparable.
+Result<Run> read_runs(const std::filesystem::path& folder);
+
 // "20261120T170512Z": UTC, sorts by time, safe as a file name.
 std::string time_stamp();
 

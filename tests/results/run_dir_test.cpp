@@ -155,5 +155,56 @@ TEST(TimeStamp, HasTheFormOfAFileNameThatSorts)
   EXPECT_EQ(form, "00000000T000000Z");
 }
 
+class RunDirs : public testing::Test
+{
+ protected:
+  void SetUp() override { ASSERT_TRUE(temp_) << to_string(temp_.error()); }
+  // One run of this kernel, with a value a boot.
+  void store(const std::string& name, const std::string& release, std::vector<int> boots)
+  {
+    rmaplab::Run run{.manifest = {{"mode", "host"}, {"kernel.release", release}}};
+    for (const int boot : boots)
+      run.samples.push_back({.boot = boot, .metric = "vmas", .unit = "VMAs", .value = 1.0});
+    auto writer = RunWriter::create(temp_->path() / name);
+    ASSERT_TRUE(writer && writer->store(run) && writer->finish());
+  }
+  std::string boots_read() const
+  {
+    const auto run = read_runs(temp_->path());
+    if (!run)
+      return to_string(run.error());
+    std::string boots;
+    for (const Sample& sample : run->samples)
+      boots += std::to_string(sample.boot) + " ";
+    return boots;
+  }
+
+ private:
+  Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
+};
+
+TEST_F(RunDirs, RunsOfOneKernelAreItsBoots)
+{
+  store("20260101T000000Z", "7.2.13", {0});
+  store("20260102T000000Z", "7.2.13", {0});
+  EXPECT_EQ(boots_read(), "1 2 ");
+}
+
+TEST_F(RunDirs, ARunOfSeveralBootsKeepsThem)
+{
+  store("a", "7.2.13", {1, 2, 2});
+  store("b", "7.2.13", {1});
+  EXPECT_EQ(boots_read(), "1 2 2 3 ");
+}
+
+TEST_F(RunDirs, TwoKernelsAreNoBootsOfOne)
+{
+  store("a", "7.2.13", {0});
+  store("b", "7.0.13", {0});
+  EXPECT_NE(boots_read().find("are no boots of one kernel: they differ in the kernel"),
+            std::string::npos)
+      << boots_read();
+}
+
 }  // namespace
 }  // namespace rmaplab
