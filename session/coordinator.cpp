@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/marker.h"
 #include "base/process.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
@@ -349,6 +350,8 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
     if (auto written = out.write("progress", fmt::format("{} {} {}", done, cases->size(), label));
         !written)
       return written.error();
+    if (plan.mode == Mode::exact)
+      announce_case(static_cast<unsigned>(done));
     auto outcome = run_one(plan, planned, runner, server);
     if (planned.pass == Pass::objects && (!outcome || !outcome->failure.empty()))
       remove_stale_object_traces();
@@ -377,6 +380,8 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
       return written.error();
     ++done;
   }
+  if (plan.mode == Mode::exact)
+    announce_case(static_cast<unsigned>(done));
   const auto finished = finish(plan, oracles, server, out);
   if (!finished)
     return finished.error();
