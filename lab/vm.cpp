@@ -60,6 +60,8 @@ std::string disk_note(const fs::path& folder)
   return {};
 }
 
+constexpr std::string_view kLockup = "BUG: soft lockup";  // kernel/watchdog.c
+
 // For how long that thread of the process which waited longest was ready to run and had no
 // CPU, in ns: the second field of schedstat (Documentation/scheduler/sched-stats.rst). 0 where
 // the kernel does not count it.
@@ -129,6 +131,7 @@ bool Vm::step()
   const auto console_size = fs::file_size(spec_.console, error);
   if (fresh && !fresh->empty()) {
     channel_bytes_ += fresh->size();
+    lockups_ = 0;
     note_sign_of_life();
     if (auto fed = reader_.feed(*fresh, report_.records); !fed)
       return end(BootOutcome::garbled, to_string(fed.error()) + disk_note(folder_.path()));
@@ -145,9 +148,15 @@ bool Vm::step()
                                                                     : false;
   }
   if (!error && console_size != console_bytes_) {
+    const auto written = read_from(spec_.console, console_bytes_);
+    lockups_ += written && written->find(kLockup) != std::string::npos;
     console_bytes_ = console_size;
     note_sign_of_life();
   }
+  // It is reported again and again, for ever: words, but no life.
+  constexpr int kMostLockups = 3;
+  if (lockups_ >= kMostLockups)
+    return end(BootOutcome::hung, fmt::format("\"{}\" {} times, and no record", kLockup, lockups_));
   if (qemu_status) {
     end(BootOutcome::ended_early, "");
     if (report_.console.find(kPanic) != std::string::npos) {

@@ -67,6 +67,7 @@ class Vm
   std::uint64_t last_sign_ns_ = 0;
   std::uint64_t waited_at_sign_ns_ = 0;
   int hang_timeout_s_ = 0;
+  int lockups_ = 0;  // looks at the console that found one reported, since the last record
 };
 
 }  // namespace rmaplab
