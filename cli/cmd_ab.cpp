@@ -5,7 +5,8 @@
 #include <iostream>
 
 #include "base/files.h"
-#include "cli/lab_run.h"
+#include "cli/kernel_pair.h"
+#include "cli/stored_runs.h"
 #include "reports/report.h"
 
 namespace rmaplab
@@ -15,8 +16,7 @@ namespace
 {
 
 struct AbOptions : LabRunOptions {
-  std::string base;
-  std::string head;
+  KernelPairOptions pair;
   std::string out = "out";
   std::string label;
 };
@@ -27,49 +27,23 @@ int run_ab(const AbOptions& opt, std::ostream& out)
     return complain(checked.error());
   Screen screen;
   const Notify notify = screen.notify();
+  const auto specs = specs_of(opt.pair, opt.kernel, notify);
+  if (!specs)
+    return complain(specs.error());
   std::vector<Kernel> kernels;
-  for (const auto& spec : {opt.base, opt.head}) {
+  for (const auto& spec : *specs) {
     auto kernel = find_kernel(spec, opt.kernel, notify);
     if (!kernel)
       return complain(kernel.error());
     kernels.push_back(*std::move(kernel));
   }
 
-  const std::string stamp = time_stamp();
   const std::filesystem::path folder =
-      std::filesystem::path(opt.out) / (opt.label.empty() ? "ab-" + stamp : opt.label);
-  const char* const ids[] = {"base", "head"};
-  std::vector<RunWriter> writers;
-  for (const char* id : ids) {
-    auto writer = RunWriter::create(folder / id);
-    if (!writer)
-      return complain(writer.error());
-    writers.push_back(*std::move(writer));
-  }
-
-  auto measured = run_plan_in_lab(kernels, opt, screen);
-  if (!measured)
-    return complain(measured.error());
-
-  int status = kDone;
-  Result<> storing = ok();
-  std::vector<Run> runs;
-  for (std::size_t i = 0; i < 2; ++i) {
-    KernelRun& one = (*measured)[i];
-    if (const int told = tell_failures(one, ids[i], screen); told != kDone)
-      status = told;
-    runs.push_back(as_run(one, kernels[i], ids[i]));
-    runs.back().manifest["start"] = stamp;
-    if (auto stored = writers[i].store(runs.back()); !stored)
-      storing = stored;  // a full disk: what was measured is still compared and printed
-    if (workload_failed(runs.back()))
-      status = kCheckFailed;
-  }
-  if ((*measured)[0].interrupted || (*measured)[1].interrupted) {
-    screen.note(fmt::format("interrupted; what was measured is in {} and {}",
-                            writers[0].partial().string(), writers[1].partial().string()));
-    return kInterrupted;
-  }
+      std::filesystem::path(opt.out) / (opt.label.empty() ? "ab-" + time_stamp() : opt.label);
+  auto stored = measure_and_store(kernels, {"base", "head"}, folder, opt, screen);
+  if (!stored)
+    return complain(stored.error());
+  const auto& runs = stored->runs;
   if (runs[0].samples.empty() || runs[1].samples.empty()) {
     screen.note(fmt::format("no comparison: {} brought no values; consoles are in {}",
                             runs[0].samples.empty() ? "base" : "head", folder.string()));
@@ -78,18 +52,18 @@ int run_ab(const AbOptions& opt, std::ostream& out)
   const Comparison comparison = compare_runs(runs[0], runs[1]);
   const std::string report =
       lkml_report(comparison, {.rmaplab_version = version(), .command = command_line()});
-  for (auto& writer : writers)
+  int status = stored->status;
+  if (stored->on_disk) {
+    Result<> storing = ok();
+    for (const auto& [name, text] :
+         {std::pair{"report.txt", report}, {"comparison.csv", csv_report(comparison)}})
+      if (storing)
+        storing = write_file(folder / name, text);
     if (storing)
-      if (auto finished = writer.finish(); !finished)
-        storing = finished.error();
-  for (const auto& [name, text] :
-       {std::pair{"report.txt", report}, {"comparison.csv", csv_report(comparison)}})
-    if (storing)
-      storing = write_file(folder / name, text);
-  if (storing)
-    screen.note(fmt::format("stored in {}", folder.string()));
-  else
-    status = complain(storing.error());
+      screen.note(fmt::format("stored in {}", folder.string()));
+    else
+      status = complain(storing.error());
+  }
   out << report << std::flush;
   return status;
 }
@@ -100,10 +74,8 @@ void add_ab(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<AbOptions>();
   auto* cmd = app.add_subcommand("ab", "boot two kernels, measure both, compare, report");
-  cmd->add_option("base,--base", opt->base,
-                  "kernel to compare against: debian:VERSION, an image, a build tree")
-      ->required();
-  cmd->add_option("head,--head", opt->head, "kernel under test, likewise")->required();
+  add_kernel_pair(*cmd, opt->pair,
+                  "debian:VERSION, an image, a build tree, a folder of `kernel build`");
   add_plan_options(*cmd, opt->plan);
   cmd->add_option("-o,--out", opt->out, "folder for results")->capture_default_str();
   cmd->add_option("--label", opt->label, "folder in it (default: ab-TIME)");

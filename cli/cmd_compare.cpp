@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/stored_runs.h"
 #include "reports/report.h"
 
 namespace rmaplab
@@ -22,22 +23,15 @@ struct CompareOptions {
 
 int run_compare(const CompareOptions& opt, std::ostream& out)
 {
-  auto base = read_run(opt.base);
+  auto base = read_runs(opt.base);
   if (!base)
     return complain(base.error());
-  auto head = read_run(opt.head);
+  auto head = read_runs(opt.head);
   if (!head)
     return complain(head.error());
   const Comparison comparison = compare_runs(*base, *head);
-  if (!comparison.incomparable.empty() && !opt.force) {
-    std::string keys;
-    for (const auto& difference : comparison.incomparable)
-      keys += fmt::format("{}{} ({} against {})", keys.empty() ? "" : ", ", difference.key,
-                          difference.base, difference.head);
-    return complain({.code = Errc::usage,
-                     .context = "runs cannot be compared, they differ in " + keys +
-                                "; --force compares them all the same"});
-  }
+  if (auto comparable = check_comparable(comparison); !comparable && !opt.force)
+    return complain(comparable.error());
   const ReportContext context{.rmaplab_version = version(), .command = command_line()};
   out << (opt.format == "csv" ? csv_report(comparison) : lkml_report(comparison, context))
       << std::flush;
@@ -50,8 +44,10 @@ void add_compare(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<CompareOptions>();
   auto* cmd = app.add_subcommand("compare", "compare two stored runs");
-  cmd->add_option("base", opt->base, "folder of the run to compare against")->required();
-  cmd->add_option("head", opt->head, "folder of the run under test")->required();
+  cmd->add_option("base", opt->base,
+                  "folder of the run to compare against, or of several, one a boot")
+      ->required();
+  cmd->add_option("head", opt->head, "folder under test, likewise")->required();
   cmd->add_option("--format", opt->format, "lkml (text for a mail) or csv")
       ->capture_default_str()
       ->check(CLI::IsMember({"lkml", "csv"}));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "lab/kernel_build.h"
 #include "lab/kernel_image.h"
 #include "lab/measure.h"
 #include "results/run_dir.h"
@@ -19,8 +20,9 @@ namespace rmaplab
 
 enum ExitStatus : int {
   kDone = 0,
-  kCheckFailed = 1,  // a workload or guest failed
-  kUsage = 2,        // usage or environment
+  kCheckFailed = 1,   // a workload or guest failed
+  kUsage = 2,         // usage or environment
+  kInconclusive = 3,  // a gate that can neither pass nor fail
   kNothingRan = 77,
   kInterrupted = 130,  // Ctrl-C, as shells report it
 };
@@ -30,12 +32,14 @@ void add_check(CLI::App& app, int& exit_status);
 void add_compare(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
 void add_forest(CLI::App& app, int& exit_status);
+void add_gate(CLI::App& app, int& exit_status);
 void add_kernel(CLI::App& app, int& exit_status);
 void add_lab(CLI::App& app, int& exit_status);
 void add_list(CLI::App& app, int& exit_status);
 void add_record(CLI::App& app, int& exit_status);
 void add_replay(CLI::App& app, int& exit_status);
 void add_run(CLI::App& app, int& exit_status);
+void add_selfcheck(CLI::App& app, int& exit_status);
 void add_trace(CLI::App& app, int& exit_status);
 
 // "rmaplab: <text>" on stderr and the exit status that goes with the error.
@@ -56,10 +60,13 @@ class Screen
   void show(double fraction, const std::string& text);
   void wait(const std::string& text);  // the same where nobody knows how long
   Notify notify();                     // for the lab; must not outlive the screen
+  // Stands before the changing line from now on.
+  void prefix(const std::string& text) { prefix_ = text; }
 
  private:
   void draw(const std::string& line);
   void erase();
+  std::string prefix_;
   bool terminal_;
   bool drawn_ = false;
   std::uint64_t began_ns_;
@@ -68,6 +75,9 @@ class Screen
 
 // Options of every command that takes kernels.
 void add_kernel_options(CLI::App& cmd, KernelOptions& opt);
+
+// Options of every command that builds one; those of the kernel are left to the caller.
+void add_build_options(CLI::App& cmd, BuildOptions& opt);
 
 // Options of every command that boots kernels.
 struct LabCommandOptions {

@@ -95,7 +95,7 @@ void Screen::draw(const std::string& text)
   struct winsize window = {};
   const std::size_t columns =
       ::ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 20 ? window.ws_col : 80;
-  std::cerr << '\r' << text.substr(0, columns - 1) << "\033[K" << std::flush;
+  std::cerr << '\r' << (prefix_ + text).substr(0, columns - 1) << "\033[K" << std::flush;
   drawn_ = true;
 }
 
@@ -108,6 +108,27 @@ void add_kernel_options(CLI::App& cmd, KernelOptions& opt)
   cmd.add_option("--mirror", opt.mirror,
                  "URI of a Debian archive (default: the one of this machine's apt sources)");
   cmd.add_flag("--offline", opt.offline, "use cached package lists and kernels only");
+}
+
+void add_build_options(CLI::App& cmd, BuildOptions& opt)
+{
+  cmd.add_option("--source", opt.source,
+                 "kernel tree (what is checked out, uncommitted changes too), tarball, or "
+                 "debian:VERSION");
+  cmd.add_option("--series", opt.series,
+                 "an mbox, the text of a thread, a folder of patches, or commits A..B of the "
+                 "source, which then is taken at A");
+  cmd.add_flag("--reverse", opt.reverse, "the source has the series: take it off");
+  cmd.add_option("--before", opt.before,
+                 "a patch below the series, always applied; again for each");
+  cmd.add_option(
+         "--config", opt.configs,
+         fmt::format("fragments on top of bench: {}, or files; a whole .config replaces all",
+                     fmt::join(fragment_names(), ", ")))
+      ->delimiter(',');
+  cmd.add_option("--build-jobs", opt.jobs, "jobs of make (0: one a CPU)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
 }
 
 void add_lab_options(CLI::App& cmd, LabCommandOptions& opt)

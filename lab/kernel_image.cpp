@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "lab/debian_archive.h"
 #include "lab/module.h"
+#include "results/manifest.h"
 
 namespace rmaplab
 {
@@ -80,8 +81,10 @@ Result<Kernel> load(const std::string& spec, const std::string& source,
                 .release = *release,
                 .architecture = architecture,
                 .source = source,
+                .series = {},
                 .image = fs::absolute(image),
                 .config = {},
+                .system_map = {},
                 .ram_disk = ram_disk,
                 .image_sha256 = sha256(*bytes),
                 .config_sha256 = {}};
@@ -92,15 +95,35 @@ Result<Kernel> load(const std::string& spec, const std::string& source,
   return kernel;
 }
 
+// What build_kernel() put into a folder.
+Result<Kernel> from_built_folder(const std::string& spec, const Architecture& architecture,
+                                 const fs::path& folder)
+{
+  const auto manifest = read_manifest(folder / "manifest.json");
+  if (!manifest)
+    return manifest.error();
+  auto kernel = load(spec, manifest_value(*manifest, "kernel.source"), architecture,
+                     folder / "vmlinuz", folder / "config", {});
+  if (!kernel)
+    return kernel;
+  kernel->series = manifest_value(*manifest, "kernel.series");
+  kernel->system_map = fs::absolute(folder / "System.map");
+  return kernel;
+}
+
 // A kernel build tree: its image for this architecture and its .config.
 Result<Kernel> from_build_tree(const std::string& spec, const Architecture& architecture,
                                const fs::path& tree)
 {
   std::error_code error;
-  if (fs::exists(tree / architecture.boot_image, error))
-    return load(spec, "build tree " + fs::absolute(tree).string(), architecture,
-                tree / architecture.boot_image, tree / ".config",
-                module_below(tree / "drivers/block", kRamDisk));
+  if (fs::exists(tree / architecture.boot_image, error)) {
+    auto kernel = load(spec, "build tree " + fs::absolute(tree).string(), architecture,
+                       tree / architecture.boot_image, tree / ".config",
+                       module_below(tree / "drivers/block", kRamDisk));
+    if (kernel && fs::exists(tree / "System.map", error))
+      kernel->system_map = fs::absolute(tree / "System.map");
+    return kernel;
+  }
   return Error{.code = Errc::usage,
                .context = fmt::format("{}: expected a kernel build tree with {} in it",
                                       tree.string(), architecture.boot_image)};
@@ -176,6 +199,8 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
                      "the running kernel cannot boot in the lab; measure it with "
                      "`rmaplab run`, or give its image: /boot/vmlinuz-..."};
   std::error_code error;
+  if (fs::exists(fs::path(spec) / "manifest.json", error))
+    return from_built_folder(spec, *architecture, spec);
   if (fs::is_directory(spec, error))
     return from_build_tree(spec, *architecture, spec);
   if (!fs::exists(spec, error))

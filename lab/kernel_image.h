@@ -18,8 +18,10 @@ struct Kernel {
   std::string release;  // from the image itself: "7.0.13+deb13-cloud-amd64"
   Architecture architecture;
   std::string source;  // where it came from: Debian package and version, or a path
+  std::string series;  // patches on that source, or taken off it, in words; "" for none
   std::filesystem::path image;
-  std::filesystem::path config;  // "" when it came without one
+  std::filesystem::path config;      // "" when it came without one
+  std::filesystem::path system_map;  // addresses of its symbols; "" when it came without
   // Its module brd, which is a guest's swap, as it came: compressed or not. "" when that is
   // built in, or not to be had.
   std::filesystem::path ram_disk;
@@ -33,8 +35,8 @@ struct KernelOptions {
   bool offline = false;
 };
 
-// SPEC is debian:VERSION, an image, or a kernel build tree. May fetch packages
-// (network, no root). Errc::usage for a spec that means nothing and for an image of
+// SPEC is debian:VERSION, an image, a kernel build tree, or a folder that build_kernel() made. May
+// fetch packages (network, no root). Errc::usage for a spec that means nothing and for an image of
 // another architecture than asked for, Errc::unsupported when it cannot be had here,
 // Errc::parse for a bad image.
 Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options,

@@ -169,6 +169,8 @@ void describe_machine(Manifest& manifest, const Machine& machine, const LabOptio
   manifest["kernel.spec"] = kernel.spec;
   manifest["kernel.release"] = kernel.release;
   manifest["kernel.source"] = kernel.source;
+  if (!kernel.series.empty())
+    manifest["kernel.series"] = kernel.series;
   manifest["kernel.image_sha256"] = kernel.image_sha256;
   manifest["kernel.config_sha256"] = kernel.config_sha256;
 }

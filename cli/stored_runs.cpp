@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/stored_runs.h"
+
+#include <fmt/format.h>
+
+namespace rmaplab
+{
+
+Result<StoredRuns> measure_and_store(const std::vector<Kernel>& kernels,
+                                     const std::vector<std::string>& ids,
+                                     const std::filesystem::path& folder, const LabRunOptions& opt,
+                                     Screen& screen)
+{
+  const std::string stamp = time_stamp();
+  std::vector<RunWriter> writers;
+  for (const auto& id : ids) {
+    auto writer = RunWriter::create(folder / id);
+    if (!writer)
+      return writer.error();
+    writers.push_back(*std::move(writer));
+  }
+  auto measured = run_plan_in_lab(kernels, opt, screen);
+  if (!measured)
+    return measured.error();
+
+  StoredRuns stored;
+  Result<> storing = ok();
+  bool interrupted = false;
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    KernelRun& one = (*measured)[i];
+    interrupted = interrupted || one.interrupted;
+    if (const int told = tell_failures(one, ids[i], screen); told != kDone)
+      stored.status = told;
+    stored.runs.push_back(as_run(one, kernels[i], ids[i]));
+    stored.runs.back().manifest["start"] = stamp;
+    if (auto put = writers[i].store(stored.runs.back()); !put)
+      storing = put;  // what was measured is still compared and printed
+    if (workload_failed(stored.runs.back()))
+      stored.status = kCheckFailed;
+  }
+  if (interrupted) {
+    std::string where;
+    for (const auto& writer : writers)
+      where += (where.empty() ? "" : " and ") + writer.partial().string();
+    return Error{.code = Errc::interrupted,
+                 .context = "interrupted; what was measured is in " + where};
+  }
+  for (std::size_t i = 0; i < writers.size(); ++i)
+    if (storing && !stored.runs[i].samples.empty())
+      if (auto finished = writers[i].finish(); !finished)
+        storing = finished.error();
+  stored.on_disk = static_cast<bool>(storing);
+  if (!storing)
+    stored.status = complain(storing.error());
+  return stored;
+}
+
+Result<> check_comparable(const Comparison& comparison)
+{
+  if (comparison.incomparable.empty())
+    return ok();
+  std::string keys;
+  for (const auto& difference : comparison.incomparable)
+    keys += fmt::format("{}{} ({} against {})", keys.empty() ? "" : ", ", difference.key,
+                        difference.base, difference.head);
+  return Error{.code = Errc::usage,
+               .context = "runs cannot be compared, they differ in " + keys +
+                          "; --force compares them all the same"};
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/kernel_build.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/ticks.h"
+#include "base/unique_fd.h"
+#include "lab/kernel_config.h"
+#include "lab/kernel_source.h"
+
+namespace rmaplab
+{
+
+namespace fs = std::filesystem;
+
+namespace
+{
+
+constexpr const char* kBase = "bench";  // below every other fragment
+
+struct Tool {
+  const char* program;
+  const char* package;  // Debian's
+};
+constexpr Tool kTools[] = {
+    {"make", "make"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"ld", "binutils"}};
+
+// Kbuild's name of an architecture, and the prefix of its compiler where it is foreign.
+struct Toolchain {
+  std::string arch;
+  std::string prefix;
+  std::string compiler() const { return prefix + "gcc"; }
+};
+Toolchain toolchain_of(const Architecture& architecture)
+{
+  const bool foreign = architecture.name != host_architecture();
+  return {.arch = architecture.name == "amd64" ? "x86_64" : std::string(architecture.name),
+          .prefix = foreign ? std::string(architecture.libraries) + "-" : ""};
+}
+
+Result<> check_tools(const Toolchain& toolchain)
+{
+  std::vector<std::string> missing;
+  std::vector<std::string> packages;
+  for (const Tool& tool : kTools)
+    if (!find_program(tool.program)) {
+      missing.emplace_back(tool.program);
+      packages.emplace_back(tool.package);
+    }
+  if (!find_program(toolchain.compiler())) {
+    missing.push_back(toolchain.compiler());
+    packages.push_back(toolchain.prefix.empty()
+                           ? "gcc"
+                           : "gcc-" + toolchain.prefix.substr(0, toolchain.prefix.size() - 1));
+  }
+  if (missing.empty())
+    return ok();
+  return Error{.code = Errc::unsupported,
+               .context = fmt::format("building a kernel needs {} (Debian: apt-get install {})",
+                                      fmt::join(missing, ", "), fmt::join(packages, " "))};
+}
+
+struct Fragment {
+  std::string name;
+  std::string text;
+};
+
+Result<Fragment> read_fragment(const std::string& name)
+{
+  const bool ours = name.find('/') == std::string::npos && name.find('.') == std::string::npos;
+  const auto text = read_file(ours ? kernel_configs_folder() / (name + ".config") : fs::path(name));
+  if (text)
+    return Fragment{.name = name, .text = *text};
+  return Error{.code = Errc::usage,
+               .context = fmt::format("configuration \"{}\": expected one of {}, or a file", name,
+                                      fmt::join(fragment_names(), ", "))};
+}
+
+// In the order in which they lie on one another.
+Result<std::vector<Fragment>> read_fragments(const BuildOptions& options,
+                                             const Architecture& architecture)
+{
+  std::vector<std::string> names = options.configs;
+  if (names.empty())
+    names = {kBase};
+  std::vector<Fragment> fragments;
+  for (const auto& name : names) {
+    auto fragment = read_fragment(name);
+    if (!fragment)
+      return fragment.error();
+    fragments.push_back(*std::move(fragment));
+  }
+  if (is_whole_config(fragments.front().text))
+    return fragments;
+  std::vector<Fragment> all;
+  for (const std::string& below :
+       {std::string(kBase), std::string(architecture.name == "arm64" ? "arm64" : "")})
+    if (!below.empty() && std::find(names.begin(), names.end(), below) == names.end()) {
+      auto fragment = read_fragment(below);
+      if (!fragment)
+        return fragment.error();
+      all.push_back(*std::move(fragment));
+    }
+  all.insert(all.end(), fragments.begin(), fragments.end());
+  // A base that was asked for by name lies below the others all the same.
+  std::stable_sort(all.begin(), all.end(), [](const Fragment& a, const Fragment& b) {
+    return a.name == kBase && b.name != kBase;
+  });
+  return all;
+}
+
+// One source's builds of one configuration: the folder that make works in.
+class BuildFolder
+{
+ public:
+  BuildFolder(const KernelSource& source, fs::path out, Toolchain toolchain, int jobs)
+      : source_(source), out_(std::move(out)), toolchain_(std::move(toolchain)), jobs_(jobs)
+  {
+  }
+  fs::path log() const { return out_.string() + ".log"; }
+  const fs::path& out() const { return out_; }
+
+  // Output goes to the log; Errc::unsupported with its first complaint.
+  Result<> make(const std::vector<std::string>& targets, const Notify& notify) const
+  {
+    const UniqueFd log_fd(
+        ::open(log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0644));
+    if (!log_fd)
+      return os_error("open " + log().string());
+    std::vector<std::string> argv = {"make",
+                                     "--no-print-directory",
+                                     "-C",
+                                     source_.work_tree(),
+                                     "O=" + out_.string(),
+                                     "ARCH=" + toolchain_.arch,
+                                     fmt::format("-j{}", jobs_)};
+    if (!toolchain_.prefix.empty())
+      argv.push_back("CROSS_COMPILE=" + toolchain_.prefix);
+    argv.insert(argv.end(), targets.begin(), targets.end());
+    // The same bytes for the same source, whenever, by whomever and how often it is built; no
+    // "+" or "-dirty" that says that our work tree is patched.
+    auto child = Child::spawn(
+        {.argv = argv,
+         .environment = {"LC_ALL=C",
+                         "LOCALVERSION=", "KBUILD_BUILD_TIMESTAMP=1 Jan 2026 00:00:00 UTC",
+                         "KBUILD_BUILD_USER=rmaplab", "KBUILD_BUILD_HOST=rmaplab",
+                         "KBUILD_BUILD_VERSION=1"},
+         .stdout_fd = log_fd.get(),
+         .stderr_fd = log_fd.get(),
+         .own_group = true});
+    if (!child)
+      return child.error();
+    std::optional<int> status;
+    while (!(status = child->poll())) {
+      if (interrupted())
+        return Error{.code = Errc::interrupted, .context = "interrupted"};
+      status = child->wait(200);
+      if (status)
+        break;
+      if (const auto text = read_file(log()); text && !text->empty())
+        notify.passing(fmt::format("{} files done: {}",
+                                   std::count(text->begin(), text->end(), '\n'),
+                                   trim(last_lines(*text, 1))));
+    }
+    if (*status == 0)
+      return ok();
+    const auto text = read_file(log());
+    return Error{
+        .code = Errc::unsupported,
+        .context = fmt::format("make {}: {}; the log is {}", fmt::join(targets, " "),
+                               text ? first_build_error(*text) : "no log", log().string())};
+  }
+
+  // .config from the fragments; left alone where it is as it would be.
+  Result<> configure(const std::vector<Fragment>& fragments, const Notify& notify) const
+  {
+    std::string wanted;
+    for (const Fragment& fragment : fragments)
+      wanted = merge_config(wanted, fragment.text);
+    if (const auto before = read_file(out_.string() + ".wanted"); before && *before == wanted) {
+      std::error_code error;
+      if (fs::exists(out_ / ".config", error))
+        return check(wanted);
+    }
+    if (auto made = make_directories(out_); !made)
+      return made.error();
+    const fs::path config = out_ / ".config";
+    std::string base;
+    if (!is_whole_config(fragments.front().text)) {
+      if (auto done = make({"tinyconfig"}, notify); !done)
+        return done.error();
+      auto tiny = read_file(config);
+      if (!tiny)
+        return tiny.error();
+      base = *tiny;
+    }
+    if (auto written = write_file(config, merge_config(base, wanted)); !written)
+      return written.error();
+    if (auto done = make({"olddefconfig"}, notify); !done)
+      return done.error();
+    if (auto checked = check(wanted); !checked)
+      return checked.error();
+    return write_file(out_.string() + ".wanted", wanted);
+  }
+
+ private:
+  Result<> check(const std::string& wanted) const
+  {
+    const auto config = read_file(out_ / ".config");
+    if (!config)
+      return config.error();
+    const auto refused = refused_options(wanted, *config);
+    if (refused.empty())
+      return ok();
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("{} does not take {} of the options wanted:\n  {}",
+                                        source_.id(), refused.size(), fmt::join(refused, "\n  "))};
+  }
+
+  const KernelSource& source_;
+  fs::path out_;
+  Toolchain toolchain_;
+  int jobs_;
+};
+
+Result<> copy_to(const fs::path& from, const fs::path& to)
+{
+  std::error_code error;
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  return error ? Result<>(Error{.code = Errc::os,
+                                .context = "copy to " + to.string(),
+                                .sys_errno = error.value()})
+               : ok();
+}
+
+constexpr const char* kFiles[] = {"vmlinuz", "System.map", "config", "manifest.json"};
+
+// The folder appears whole or not at all.
+Result<> store(const BuildFolder& built, const Architecture& architecture, const Manifest& manifest,
+               const fs::path& folder)
+{
+  const fs::path part = folder.string() + ".tmp";
+  std::error_code error;
+  fs::remove_all(part, error);
+  if (auto made = make_directories(part); !made)
+    return made.error();
+  const std::pair<fs::path, const char*> files[] = {
+      {built.out() / architecture.boot_image, "vmlinuz"},
+      {built.out() / "System.map", "System.map"},
+      {built.out() / ".config", "config"}};
+  for (const auto& [from, name] : files)
+    if (auto copied = copy_to(from, part / name); !copied)
+      return copied.error();
+  if (auto written = write_file(part / "manifest.json", manifest_json(manifest)); !written)
+    return written.error();
+  fs::remove_all(folder, error);
+  fs::rename(part, folder, error);
+  return error ? Result<>(Error{.code = Errc::os,
+                                .context = "rename to " + folder.string(),
+                                .sys_errno = error.value()})
+               : ok();
+}
+
+Result<std::string> compiler_version(const Toolchain& toolchain)
+{
+  auto said = run_command({.argv = {toolchain.compiler(), "--version"}});
+  if (!said)
+    return said.error();
+  const auto lines = lines_of(said->out);
+  return lines.empty() ? std::string("unknown") : std::string(lines[0]);
+}
+
+}  // namespace
+
+fs::path kernel_configs_folder()
+{
+  return fs::path(RMAPLAB_SOURCE_DIR) / "kernel-configs";
+}
+
+std::vector<std::string> fragment_names()
+{
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(kernel_configs_folder(), error))
+    if (entry.path().extension() == ".config")
+      names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string first_build_error(std::string_view log)
+{
+  std::string first;
+  for (const auto line : lines_of(log)) {
+    const bool compiler = line.find(": error: ") != std::string_view::npos ||
+                          line.find(": fatal error: ") != std::string_view::npos ||
+                          line.find("undefined reference to") != std::string_view::npos;
+    if (compiler)
+      return std::string(trim(line));
+    if (first.empty() && (line.find("*** ") != std::string_view::npos ||
+                          line.find(": not found") != std::string_view::npos))
+      first = trim(line);
+  }
+  return first.empty() ? std::string(trim(last_lines(log, 1))) : first;
+}
+
+Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& notify)
+{
+  const std::uint64_t began = monotonic_ns();
+  const auto architecture = find_architecture(options.kernel.architecture);
+  if (!architecture)
+    return architecture.error();
+  const Toolchain toolchain = toolchain_of(*architecture);
+  if (auto tools = check_tools(toolchain); !tools)
+    return tools.error();
+  const auto fragments = read_fragments(options, *architecture);
+  if (!fragments)
+    return fragments.error();
+  PatchSeries series;
+  std::string revision;
+  if (!options.series.empty()) {
+    auto read = read_series(options.series, options.source);
+    if (!read)
+      return read.error();
+    series = *std::move(read);
+    if (const auto dots = options.series.find("..");
+        is_commit_range(options.series, options.source))
+      revision = options.reverse
+                     ? options.series.substr(options.series.find_first_not_of('.', dots))
+                     : options.series.substr(0, dots);
+  }
+  if (!options.use_series)
+    series.patches.clear();
+  PatchSeries before;
+  for (const auto& file : options.before) {
+    auto read = read_series(file, options.source);
+    if (!read)
+      return read.error();
+    before.patches.insert(before.patches.end(), read->patches.begin(), read->patches.end());
+  }
+  const auto compiler = compiler_version(toolchain);
+  if (!compiler)
+    return compiler.error();
+  const auto source = KernelSource::open(options.source, revision, options.kernel, notify);
+  if (!source)
+    return source.error();
+
+  BuiltKernel built;
+  built.manifest = {{"manifest_version", "1"},
+                    {"kernel.source", source->id()},
+                    {"build.tree", source->tree()},
+                    {"build.compiler", *compiler}};
+  std::string inputs = source->tree() + *compiler + std::string(architecture->name);
+  std::string wanted;
+  for (const Fragment& fragment : *fragments) {
+    wanted = merge_config(wanted, fragment.text);
+    built.manifest["build.config"] += (built.manifest["build.config"].empty() ? "" : " ") +
+                                      fs::path(fragment.name).filename().string();
+  }
+  inputs += wanted;
+  for (const Patch& patch : before.patches)
+    inputs += "before" + diff_id(patch.diff);
+  for (const Patch& patch : series.patches)
+    inputs += (options.reverse ? "off" : "on") + diff_id(patch.diff);
+  for (std::size_t i = 0; i < before.patches.size(); ++i)
+    built.manifest[fmt::format("build.before.{}", i + 1)] = fmt::format(
+        "{} {}", diff_id(before.patches[i].diff).substr(0, 12), before.patches[i].subject);
+  for (std::size_t i = 0; i < series.patches.size(); ++i)
+    built.manifest[fmt::format("build.series.{:02}", i + 1)] = fmt::format(
+        "{} {}", diff_id(series.patches[i].diff).substr(0, 12), series.patches[i].subject);
+  if (!series.patches.empty())
+    built.manifest["kernel.series"] = fmt::format(
+        "{} patch{} {}: {}{}", series.patches.size(), series.patches.size() == 1 ? "" : "es",
+        options.reverse ? "taken off" : "applied", series.patches.front().subject,
+        series.patches.size() == 1 ? "" : ", ...");
+
+  built.folder = source->folder() / "kernels" / sha256(inputs).substr(0, 16);
+  std::error_code error;
+  if (fs::exists(built.folder / "manifest.json", error)) {
+    auto manifest = read_manifest(built.folder / "manifest.json");
+    if (!manifest)
+      return manifest.error();
+    built.manifest = *std::move(manifest);
+    built.compiled = false;
+  } else {
+    if (auto clean = source->reset(notify); !clean)
+      return clean.error();
+    for (const auto& [patches, off] : {std::pair{&before, false}, {&series, options.reverse}}) {
+      if (patches->patches.empty())
+        continue;
+      const auto applied = source->apply(*patches, off, notify);
+      if (!applied)
+        return applied.error();
+      for (const auto& note : applied->notes)
+        notify(note);
+      built.manifest[patches == &before ? "build.before.how" : "build.series.how"] = applied->how;
+    }
+    const int jobs =
+        options.jobs > 0 ? options.jobs : static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+    const BuildFolder folder(
+        *source,
+        source->folder() / ("out-" + sha256(wanted + toolchain.arch + *compiler).substr(0, 12)),
+        toolchain, jobs);
+    notify(fmt::format("building {}{}", source->id(),
+                       series.patches.empty() ? "" : ", " + built.manifest["kernel.series"]));
+    if (auto done = folder.configure(*fragments, notify); !done)
+      return done.error();
+    if (auto done = folder.make({architecture->name == "amd64" ? "bzImage" : "Image"}, notify);
+        !done)
+      return done.error();
+    const auto config = read_file(folder.out() / ".config");
+    if (!config)
+      return config.error();
+    built.manifest["build.config_sha256"] = sha256(*config);
+    if (auto stored = store(folder, *architecture, built.manifest, built.folder); !stored)
+      return stored.error();
+  }
+  if (!options.out.empty()) {
+    if (auto made = make_directories(options.out); !made)
+      return made.error();
+    for (const char* name : kFiles)
+      if (auto copied = copy_to(built.folder / name, options.out / name); !copied)
+        return copied.error();
+    built.folder = options.out;
+  }
+  built.build_s = static_cast<double>(monotonic_ns() - began) * 1e-9;
+  return built;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The source of a kernel to build: a tree, a tarball or Debian's package, as a work tree of our
+// own in the cache. The user's tree is only read, its repository too. The work tree is kept, and
+// goes from one state to the next by the files that differ: a build after it compiles those.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "lab/kernel_image.h"
+#include "lab/patch_series.h"
+#include "lab/progress.h"
+
+namespace rmaplab
+{
+
+// How a series went into a source.
+struct AppliedSeries {
+  std::string how;                 // "git am", "patch -p1", "patch -R -p1"
+  std::vector<std::string> notes;  // files left out, fuzz
+};
+
+// Sole user of a work tree while it lives: others wait.
+class KernelSource
+{
+ public:
+  // SPEC: a git repository's work tree (uncommitted changes to tracked files are part of it), a
+  // folder, a tarball, or debian:VERSION. `revision` of a repository instead of what is checked
+  // out; "" for that. Errc::usage for a source without Makefile, Errc::unsupported without git.
+  static Result<KernelSource> open(const std::string& spec, const std::string& revision,
+                                   const KernelOptions& options, const Notify& notify);
+
+  const std::string& id() const { return id_; }      // for people: "linux-source-7.2 7.2.13-1"
+  const std::string& tree() const { return tree_; }  // git's hash of its content
+  // Where it lies: the work tree is `folder() / "linux"`, the rest is for builds of it.
+  const std::filesystem::path& folder() const { return folder_; }
+  std::filesystem::path work_tree() const { return folder_ / "linux"; }
+
+  // The work tree as the source is, patches gone.
+  Result<> reset(const Notify& notify) const;
+  // On top of that. By `git am`, else patch(1); what only touches files that no image is built
+  // from may fail. Otherwise Errc::mismatch with a line for each file and hunk, and the work
+  // tree is reset.
+  Result<AppliedSeries> apply(const PatchSeries& series, bool reverse, const Notify& notify) const;
+
+ private:
+  KernelSource() = default;
+  Result<std::string> git(const std::vector<std::string>& arguments,
+                          const std::vector<std::string>& environment = {},
+                          const std::function<void()>& waiting = {}) const;
+  Result<> apply_by_patch(const PatchSeries& series, bool reverse, AppliedSeries& applied) const;
+
+  std::filesystem::path folder_;
+  UniqueFd lock_;
+  std::string id_;
+  std::string commit_;
+  std::string tree_;
+};
+
+// Patches of a file, of a folder of them (by `series` where it has one, else by name), or of a
+// range of commits "A..B" of the repository `source`.
+Result<PatchSeries> read_series(const std::string& spec, const std::string& source);
+// Whether it is a range of commits of `source` and no file.
+bool is_commit_range(const std::string& spec, const std::string& source);
+
+}  // namespace rmaplab

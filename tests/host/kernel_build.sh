@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# `rmaplab kernel build` on a source whose Makefile makes a "kernel" of one file: where it is
+# taken, how a series gets on it and off, what is built again, and that the user's tree stays
+# as it was. The real compiler's turn is in tests/lab/kernel_build.sh.
+. "$(dirname "$0")/../lib.sh"
+for program in git patch make flex bison bc gcc; do
+  command -v $program >/dev/null || skip "no $program"
+done
+export XDG_CACHE_HOME=$work/cache
+export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A
+export GIT_COMMITTER_EMAIL=a@example.org
+
+tree=$work/linux
+mkdir -p "$tree/mm" "$tree/tools"
+seq 30 >"$tree/mm/rmap.c"
+echo tool >"$tree/tools/t.c"
+touch "$tree/Kconfig"
+cat >"$tree/Makefile" <<'M'
+tinyconfig: ; @mkdir -p $(O) && echo '# tiny' >$(O)/.config
+olddefconfig: ; @sed -i /CONFIG_REFUSED/d $(O)/.config
+bzImage:
+	@if grep -q broken mm/rmap.c; then echo 'mm/rmap.c:3:1: error: broken'; exit 1; fi
+	@mkdir -p $(O)/arch/x86/boot $(O)/arch/arm64/boot && cp mm/rmap.c $(O)/arch/x86/boot/bzImage
+	@echo map >$(O)/System.map; echo built >>$(O)/../builds
+Image: bzImage ; @cp mm/rmap.c $(O)/arch/arm64/boot/Image
+M
+git -C "$tree" init -q && git -C "$tree" add -A && git -C "$tree" commit -qm 'v1'
+git -C "$tree" tag v1
+sed -i 's/^7$/seven/' "$tree/mm/rmap.c"; git -C "$tree" commit -qam 'mm: seven'
+sed -i 's/^20$/twenty/' "$tree/mm/rmap.c"; git -C "$tree" commit -qam 'mm: twenty'
+git -C "$tree" tag v2
+git -C "$tree" format-patch -q --stdout v1..v2 >"$work/series.mbox"
+git -C "$tree" checkout -q v1
+
+kernel_of() { sed -n 's/^kernel: //p' "$work/out"; }
+image_has() { grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "no \"$1\" in the image"; }
+image_lacks() { ! grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "\"$1\" in the image"; }
+build() { run "$RMAPLAB" kernel build --source "$@"; }
+builds() { cat "$work"/cache/rmaplab/builds/*/builds | wc -l; }
+sources() { (cd "$tree" && find . -type f ! -name index ! -path './.git/logs/*' ! -name '*HEAD' | sort | xargs sha256sum); }
+sources >"$work/before"
+
+build "$tree"
+expect_status 0; image_has 7; expect out '^kernel.source: linux at [0-9a-f]{12} \("v1"\)$'
+build "$tree" --series "$work/series.mbox" -o "$work/k"
+expect_status 0; image_has seven; image_has twenty
+expect out '^kernel.series: 2 patches applied: mm: seven, ...$'; expect out '^build.series.how: git am$'
+for file in vmlinuz System.map config manifest.json; do
+  [ -s "$work/k/$file" ] || fail "no $file in the folder asked for"
+done
+[ "$(builds)" = 2 ] || fail "$(builds) builds, expected 2"
+build "$tree" --series "$work/series.mbox"
+expect_status 0; expect err 'nothing compiled'; [ "$(builds)" = 2 ] || fail "built again"
+
+# Commits say where the source is taken, whatever is checked out.
+git -C "$tree" checkout -q v2
+build "$tree" --series v1..v2
+expect_status 0; image_has seven; [ "$(builds)" = 2 ] || fail "the same series was built again"
+build "$tree" --series "$work/series.mbox" --reverse
+expect_status 0; image_has 7; image_has 20; expect out 'taken off'
+git -C "$tree" checkout -q v1
+sources >"$work/after"; cmp "$work/before" "$work/after" || fail "files of the tree or its repository have changed"
+git -C "$tree" status --porcelain >"$work/out"; [ -s "$work/out" ] && fail "the tree has changed"
+
+# What is not committed is part of it.
+sed -i 's/^1$/one/' "$tree/mm/rmap.c"
+build "$tree"
+expect_status 0; image_has one; expect out 'and uncommitted changes'
+git -C "$tree" checkout -q mm/rmap.c
+
+# A bare diff goes by patch(1); one that is no part of an image may fail; a hunk that is may not.
+printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -4,2 +4,2 @@\n 4\n-5\n+five\n' >"$work/five.diff"
+build "$tree" --series "$work/five.diff"
+expect_status 0; image_has five; expect out 'patch -p1'
+printf -- '--- a/tools/t.c\n+++ b/tools/t.c\n@@ -1 +1 @@\n-other\n+new\n' >>"$work/five.diff"
+build "$tree" --series "$work/five.diff"
+expect_status 0; image_has five; expect err 'tools/t.c does not take it'
+sed 's/^-5$/-50/' "$work/five.diff" >"$work/bad.diff"
+build "$tree" --series "$work/bad.diff"
+expect_status 2; expect err 'does not apply to linux at .*: 1 of 2 hunks failed, nothing was built$'
+expect err '^  bad.diff mm/rmap.c: hunk 1 at line 4: '
+build "$tree"
+expect_status 0; image_lacks five
+
+# A tarball and a folder without git are sources too.
+git -C "$tree" archive --prefix=linux-1/ v1 | gzip >"$work/linux-1.tar.gz"
+build "$work/linux-1.tar.gz"
+expect_status 0; image_has 7; expect out '^kernel.source: linux-1.tar.gz \(sha256'
+mkdir "$work/plain" && git -C "$tree" archive v2 | tar -x -C "$work/plain"
+build "$work/plain"
+expect_status 0; image_has seven
+sed -i 's/^8$/eight/' "$work/plain/mm/rmap.c"
+build "$work/plain"
+expect_status 0; image_has eight
+
+# Mistakes.
+sed -i 's/^8$/broken/' "$tree/mm/rmap.c"
+build "$tree"
+expect_status 2; expect err 'make bzImage: mm/rmap.c:3:1: error: broken; the log is '
+git -C "$tree" checkout -q mm/rmap.c
+echo CONFIG_REFUSED=y >"$work/want.config"
+build "$tree" --config "$work/want.config"
+expect_status 2; expect err '^  REFUSED: wanted y, is absent$'
+build "$tree" --config nosuch
+expect_status 2; expect_one_line err; expect err 'configuration "nosuch": expected one of align, '
+build "$work"
+expect_status 2; expect_one_line err; expect err 'has no Makefile and Kconfig'
+build "$work/nothing"
+expect_status 2; expect_one_line err; expect err 'is not there; expected a kernel tree'
+build "$tree" --series "$work/nothing"
+expect_status 2; expect_one_line err; expect err 'expected an mbox, a folder of patches or a range'
+build "$tree" --series v1..v9
+expect_status 2; expect_one_line err; expect err 'v1..v9: no range of commits of '
+mkdir "$work/bin"
+for program in git sh sed patch flex bison bc make ld; do
+  ln -s "$(command -v $program)" "$work/bin/"
+done
+PATH=$work/bin build "$tree"
+expect_status 2; expect_one_line err; expect err 'needs gcc \(Debian: apt-get install gcc\)'
+run "$RMAPLAB" ab --source "$tree" debian:7.0
+expect_status 2; expect_one_line err; expect err 'no other can be given'
+run "$RMAPLAB" ab --source "$tree"
+expect_status 2; expect_one_line err; expect err 'nothing to compare'

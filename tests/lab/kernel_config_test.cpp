@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/kernel_config.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "lab/debian_source.h"
+#include "lab/kernel_build.h"
+
+namespace rmaplab
+{
+namespace
+{
+
+TEST(KernelConfig, AFragmentReplacesWhatItSetsAndKeepsTheRest)
+{
+  EXPECT_EQ(merge_config("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=1\n",
+                         "# why\nCONFIG_B=y\n# CONFIG_A is not set\n"),
+            "CONFIG_C=1\n# CONFIG_A is not set\nCONFIG_B=y\n");
+}
+
+TEST(KernelConfig, WhatTheKernelRefusedIsNamed)
+{
+  EXPECT_EQ(refused_options("CONFIG_LOCK_STAT=y\nCONFIG_HZ=100\n# CONFIG_MODULES is not set\n",
+                            "CONFIG_HZ=250\n# CONFIG_LOCK_STAT is not set\n"),
+            (std::vector<std::string>{"HZ: wanted 100, is 250", "LOCK_STAT: wanted y, is n"}));
+}
+
+TEST(KernelConfig, AnOptionNobodyKnowsIsAbsent)
+{
+  EXPECT_EQ(refused_options("CONFIG_NO_SUCH=y\n", ""),
+            (std::vector<std::string>{"NO_SUCH: wanted y, is absent"}));
+}
+
+TEST(KernelConfig, OffAndAbsentAreTheSame)
+{
+  EXPECT_TRUE(refused_options("# CONFIG_MODULES is not set\n", "CONFIG_A=y\n").empty());
+}
+
+TEST(KernelConfig, AWholeConfigurationIsKnownByItsFirstLines)
+{
+  EXPECT_TRUE(
+      is_whole_config("#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 7.2.13 Kernel "
+                      "Configuration\n"));
+  EXPECT_FALSE(is_whole_config("CONFIG_LOCK_STAT=y\n"));
+}
+
+TEST(KernelConfig, EveryFragmentThatComesWithUsHasItsReasons)
+{
+  const auto names = fragment_names();
+  EXPECT_NE(std::find(names.begin(), names.end(), "bench"), names.end());
+}
+
+TEST(KernelBuild, TheCompilersFirstErrorIsToldNotMakesLast)
+{
+  EXPECT_EQ(first_build_error("  CC      mm/rmap.o\n"
+                              "mm/rmap.c:12:3: error: expected ';' before '}' token\n"
+                              "make[3]: *** [scripts/Makefile.build:289: mm/rmap.o] Error 1\n"
+                              "make: *** [Makefile:248: __sub-make] Error 2\n"),
+            "mm/rmap.c:12:3: error: expected ';' before '}' token");
+  EXPECT_EQ(first_build_error("make: *** No rule to make target 'bzImage'.  Stop.\n"),
+            "make: *** No rule to make target 'bzImage'.  Stop.");
+}
+
+TEST(DebianSource, TheNewestOfAVersionIsChosen)
+{
+  constexpr std::string_view kTable =
+      "linux-source-7.2 | 7.2.13-1 | http://mirror.example/debian sid/main amd64 Packages\n"
+      "linux-source-7.2 | 7.2.12-1~bpo13+1 | http://mirror.example/debian x/main amd64 Packages\n"
+      "linux-source-7.3 | 7.3.4-1~bpo13+1 | http://mirror.example/debian x/main amd64 Packages\n";
+  ASSERT_TRUE(choose_source(kTable, "7.2"));
+  EXPECT_EQ(choose_source(kTable, "7.2")->version, "7.2.13-1");
+  EXPECT_EQ(choose_source(kTable, "7.2.12")->version, "7.2.12-1~bpo13+1");
+  EXPECT_FALSE(choose_source(kTable, "7.22"));
+}
+
+}  // namespace
+}  // namespace rmaplab
