@@ -16,8 +16,8 @@ int main(int argc, char** argv)
   CLI::App app(
       "rmaplab: what a change to Linux's anonymous reverse mapping costs and saves,\n"
       "measured on real kernels.\n\n"
-      "Exit status: 0 done, 1 a workload or guest failed, 2 usage or environment,\n"
-      "77 nothing could run, 130 interrupted.",
+      "Exit status: 0 done, 1 a workload, guest or gate failed, 2 usage or environment,\n"
+      "3 inconclusive, 77 nothing could run, 130 interrupted.",
       "rmaplab");
   app.require_subcommand(1);
   app.set_version_flag("--version", version());
@@ -27,6 +27,7 @@ int main(int argc, char** argv)
   add_compare(app, exit_status);
   add_doctor(app, exit_status);
   add_forest(app, exit_status);
+  add_gate(app, exit_status);
   add_kernel(app, exit_status);
   add_lab(app, exit_status);
   add_list(app, exit_status);

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "stats/multiplicity.h"
 
 namespace rmaplab
 {
@@ -62,6 +63,7 @@ Side side_of(const Table& table, const Key& key)
     side.boots[boot] = spread_of(values)->median;
     all.push_back(side.boots[boot]);
   }
+  side.repetitions = found->second.by_boot;
   side.spread = spread_of(all);
   side.reason = found->second.reason;
   side.failed = found->second.failed;
@@ -85,6 +87,13 @@ Twins twins_of(const Side& base, const Side& head)
   return twins;
 }
 
+Verdict in_direction(const Metric& metric, bool lower)
+{
+  if (metric.better == Direction::neutral)
+    return Verdict::changed;
+  return lower == (metric.better == Direction::lower) ? Verdict::better : Verdict::worse;
+}
+
 Verdict verdict_of(const ComparisonRow& row)
 {
   if (row.base.failed || row.head.failed)
@@ -106,10 +115,49 @@ Verdict verdict_of(const ComparisonRow& row)
     case Change::higher:
       break;
   }
-  if (row.metric->better == Direction::neutral)
-    return Verdict::changed;
-  const bool better = (change == Change::lower) == (row.metric->better == Direction::lower);
-  return better ? Verdict::better : Verdict::worse;
+  return in_direction(*row.metric, change == Change::lower);
+}
+
+constexpr double kLevel = 0.05;  // of the false ones among noisy rows that are called changed
+
+Boots boots_of(const Side& side)
+{
+  Boots boots;
+  for (const auto& [number, values] : side.repetitions)
+    boots.push_back(values);
+  return boots;
+}
+
+// Noisy rows need each other's p-values.
+void decide_noisy_rows(std::vector<ComparisonRow>& rows)
+{
+  std::vector<ComparisonRow*> noisy;
+  std::vector<double> p;
+  for (ComparisonRow& row : rows)
+    if (row.verdict == Verdict::undecided)
+      if ((row.effect = noisy_effect(boots_of(row.base), boots_of(row.head), 1 - kLevel))) {
+        noisy.push_back(&row);
+        p.push_back(row.effect->p);
+      }
+  const auto adjusted = benjamini_hochberg(p);
+  for (std::size_t i = 0; i < noisy.size(); ++i) {
+    ComparisonRow& row = *noisy[i];
+    row.adjusted_p = adjusted[i];
+    switch (decide_noisy(*row.effect, adjusted[i], kLevel, row.metric->floor)) {
+      case NoisyVerdict::lower:
+        row.verdict = in_direction(*row.metric, true);
+        break;
+      case NoisyVerdict::higher:
+        row.verdict = in_direction(*row.metric, false);
+        break;
+      case NoisyVerdict::unchanged:
+        row.verdict = Verdict::unchanged;
+        break;
+      case NoisyVerdict::undecided:
+      case NoisyVerdict::too_few_boots:
+        break;
+    }
+  }
 }
 
 std::optional<Spread> change_by_boot(const Side& base, const Side& head)
@@ -227,6 +275,7 @@ Comparison compare_runs(const Run& base, const Run& head)
   };
   add_rows(base.samples);
   add_rows(head.samples);
+  decide_noisy_rows(comparison.rows);
   return comparison;
 }
 

@@ -12,6 +12,7 @@
 #include "results/metric.h"
 #include "results/run_dir.h"
 #include "results/sample.h"
+#include "stats/noisy.h"
 #include "stats/spread.h"
 
 namespace rmaplab
@@ -23,7 +24,7 @@ enum class Verdict {
   better,
   worse,
   changed,    // of a metric that is neither better nor worse
-  undecided,  // a noisy metric: one boot's figures decide nothing
+  undecided,  // a noisy metric: neither a change nor its absence was shown
   skipped,    // not measured on one side or both
   failed,     // the workload failed on one side or both
 };
@@ -31,9 +32,10 @@ enum class Verdict {
 std::string_view to_string(Verdict verdict);
 
 struct Side {
-  std::map<int, double> boots;   // by number of the boot: the median of its repetitions
-  std::optional<Spread> spread;  // over the boots
-  std::string reason;            // of the first skip or failure
+  std::map<int, double> boots;  // by number of the boot: the median of its repetitions
+  std::map<int, std::vector<double>> repetitions;  // likewise
+  std::optional<Spread> spread;                    // over the boots
+  std::string reason;                              // of the first skip or failure
   bool failed = false;
 };
 
@@ -48,6 +50,10 @@ struct ComparisonRow {
   std::optional<double> change;  // head / base - 1, of the medians
   // The same for each boot number that both sides have: its least and greatest.
   std::optional<Spread> change_by_boot;
+  // Of a noisy metric: boots are its units. p adjusted for all noisy rows of the comparison
+  // (Benjamini-Hochberg: a report explores).
+  std::optional<NoisyEffect> effect;
+  std::optional<double> adjusted_p;
 };
 
 struct Comparison {

@@ -50,10 +50,12 @@ std::string compiler_of(const std::string& proc_version)
 std::string kernel_line(const char* side, const Manifest& manifest)
 {
   const std::string id = manifest_value(manifest, "kernel.build_id");
-  return wrapped(fmt::format("{}: {}{}, {}", side, manifest_value(manifest, "kernel.release"),
-                             id.empty() ? "" : ", build id " + id.substr(0, 12),
-                             manifest_value(manifest, "kernel.source")),
-                 6);
+  const std::string series = manifest_value(manifest, "kernel.series");
+  return wrapped(
+      fmt::format("{}: {}{}, {}{}", side, manifest_value(manifest, "kernel.release"),
+                  id.empty() ? "" : ", build id " + id.substr(0, 12),
+                  manifest_value(manifest, "kernel.source"), series.empty() ? "" : "; " + series),
+      6);
 }
 
 std::string machine_lines(const Comparison& comparison)
@@ -145,8 +147,13 @@ std::string figure(const Side& side)
   return grouped(value);
 }
 
+// What stands in brackets: of a noisy metric the interval of the ratio, else the changes of
+// boots against their twins.
 std::string range_text(const ComparisonRow& row)
 {
+  if (row.effect && row.effect->ratio && row.effect->boots_base > 1 && row.effect->boots_head > 1)
+    return fmt::format("[{}, {}]", percent(row.effect->ratio->interval.low - 1),
+                       percent(row.effect->ratio->interval.high - 1));
   if (!row.change_by_boot || row.base.boots.size() < 2)
     return {};
   return fmt::format("[{}, {}]", percent(row.change_by_boot->min),
@@ -166,6 +173,8 @@ std::string columns(const std::string& name, const std::string& base, const std:
 std::string row_line(const std::string& name, const ComparisonRow& row)
 {
   std::string change = row.change ? percent(*row.change) + "%" : "new";
+  if (row.effect && row.effect->ratio)
+    change = percent(row.effect->ratio->estimate - 1) + "%";
   if (row.verdict == Verdict::undecided)
     change = "~" + change;
   constexpr std::size_t kNameColumns = 25;
@@ -269,7 +278,10 @@ std::string metric_section(const Comparison& comparison, const Metric& metric)
   if (!metric.headline)
     return text;
   if (!changed.empty())
-    text += columns("", "base", "head", "change", ranges ? "[of boots, %]" : "");
+    text += columns("", "base", "head", "change",
+                    !ranges                             ? ""
+                    : metric.kind == MetricClass::noisy ? "[95 % CI, %]"
+                                                        : "[of boots, %]");
   std::string still_all;  // workloads without a changed row
   for (const auto& workload : order) {
     const Tally& tally = tallies[workload];
@@ -363,7 +375,13 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
                           "median of the boots, in brackets the least and the greatest change of "
                           "a boot against its twin",
                           boots)
-            : fmt::format("boots: {} a kernel", boots),
+            : fmt::format("boots: {} a kernel{}", boots,
+                          exact || boots == "1"
+                              ? ""
+                              : "; a change of a noisy metric is the Hodges-Lehmann ratio of the "
+                                "boots' medians, called by Mann-Whitney at 5 % "
+                                "(Benjamini-Hochberg over all rows) beyond the metric's floor; ~ "
+                                "is not decided"),
         7);
   if (const auto* row = null_row(comparison, exact ? "instructions" : "wall_time"))
     text += wrapped(fmt::format("harness: an empty operation (null) reads {} / {} {}",
@@ -376,6 +394,8 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
                     2);
   text += wrapped(
       fmt::format("rmaplab {}; repeat with: {}", context.rmaplab_version, context.command), 2);
+  if (!context.selfcheck.empty())
+    text += wrapped(context.selfcheck, 2);
   for (const auto& difference : comparison.incomparable)
     text += wrapped(fmt::format("WARNING: runs differ in {}: {} -> {}", difference.key,
                                 difference.base, difference.head),

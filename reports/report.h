@@ -11,7 +11,8 @@ namespace rmaplab
 
 struct ReportContext {
   std::string rmaplab_version;
-  std::string command;  // that repeats it, as a shell would take it
+  std::string command;    // that repeats it, as a shell would take it
+  std::string selfcheck;  // what one on this machine said, one line; "" for none
 };
 
 // For a mail to linux-mm: plain ASCII, at most 75 columns, base first, direction

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "reports/gate.h"
+
+#include <gtest/gtest.h>
+
+namespace rmaplab
+{
+namespace
+{
+
+// Values of one metric, one a boot.
+std::vector<Sample> boots(const char* metric, const std::vector<double>& values,
+                          const char* site = "")
+{
+  std::vector<Sample> samples;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    samples.push_back({.boot = static_cast<int>(i) + 1,
+                       .workload = "fork_flat",
+                       .arguments = "vmas=16;kind=x",
+                       .metric = metric,
+                       .value = values[i],
+                       .site = site});
+  return samples;
+}
+
+std::vector<Sample> operator+(std::vector<Sample> left, const std::vector<Sample>& right)
+{
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+Gate judged(const std::vector<Sample>& base, const std::vector<Sample>& head,
+            const std::string& policy = "")
+{
+  return judge(compare_runs({.samples = base}, {.samples = head}), *Policy::parse("p", policy));
+}
+
+GateVerdict verdict(const char* metric, const std::vector<double>& base,
+                    const std::vector<double>& head, const std::string& policy = "")
+{
+  return judged(boots(metric, base), boots(metric, head), policy).verdict;
+}
+
+TEST(Gate, ExactMetricFailsByOneAndOnlyInItsBadDirection)
+{
+  EXPECT_EQ(verdict("vmas", {10}, {10}), GateVerdict::pass);
+  EXPECT_EQ(verdict("vmas", {10}, {11}), GateVerdict::fail);
+  EXPECT_EQ(verdict("vmas", {10}, {9}), GateVerdict::pass);
+  EXPECT_EQ(verdict("vmas", {10}, {9}, "direction vmas * both\n"), GateVerdict::fail);
+}
+
+TEST(Gate, LimitIsHowMuchWorseIsStillGood)
+{
+  EXPECT_EQ(verdict("vmas", {10}, {12}, "limit vmas * 2\n"), GateVerdict::pass);
+  EXPECT_EQ(verdict("vmas", {10}, {13}, "limit vmas * 2\n"), GateVerdict::fail);
+  EXPECT_EQ(verdict("instructions", {1000, 1000}, {1009, 1009}, "limit instructions * 1%\n"),
+            GateVerdict::pass);
+  EXPECT_EQ(verdict("instructions", {1000, 1000}, {1011, 1011}, "limit instructions * 1%\n"),
+            GateVerdict::fail);
+}
+
+TEST(Gate, RangesOfReplicasThatOverlapAreInconclusiveBeyondTheLimit)
+{
+  EXPECT_EQ(verdict("instructions", {1000, 1000, 1100}, {1050, 1060, 1070}),
+            GateVerdict::inconclusive);
+  EXPECT_EQ(verdict("instructions", {1000, 1001, 1002}, {1050, 1060, 1070}), GateVerdict::fail);
+}
+
+TEST(Gate, TooFewBootsOfANoisyMetricNeverPass)
+{
+  EXPECT_EQ(verdict("wall_time", {100, 101, 102}, {100, 101, 102}), GateVerdict::inconclusive);
+  const Gate gate =
+      judged(boots("wall_time", {100, 101, 102}), boots("wall_time", {200, 201, 202}));
+  EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(gate.rows[0].why, "3 against 3 boots can reach p = 0.1 at best, the level is 0.05");
+}
+
+TEST(Gate, NoisyMetricFailsWhenBootsTellAndPassesWhenTheyShowNoChange)
+{
+  EXPECT_EQ(verdict("wall_time", {100, 101, 102, 103, 104}, {120, 121, 122, 123, 124}),
+            GateVerdict::fail);
+  EXPECT_EQ(verdict("wall_time", {120, 121, 122, 123, 124}, {100, 101, 102, 103, 104}),
+            GateVerdict::pass);
+  EXPECT_EQ(verdict("wall_time", {100, 100.1, 100.2, 99.9, 99.8}, {100, 100.1, 100.2, 99.9, 99.8}),
+            GateVerdict::pass);
+}
+
+TEST(Gate, HolmMakesManyMetricsHarderToCall)
+{
+  // p of 5 against 5 boots is 0.0079 at best: enough alone, too much for ten together.
+  std::vector<Sample> base;
+  std::vector<Sample> head;
+  for (int i = 0; i < 10; ++i) {
+    auto left = boots("wall_time", {100, 101, 102, 103, 104});
+    auto right = boots("wall_time", i == 0 ? std::vector<double>{120, 121, 122, 123, 124}
+                                           : std::vector<double>{104, 100, 102, 103, 101});
+    for (auto* side : {&left, &right})
+      for (Sample& sample : *side)
+        sample.arguments = "vmas=" + std::to_string(i);
+    base = base + left;
+    head = head + right;
+  }
+  const Gate gate = judged(base, head);
+  EXPECT_EQ(gate.rows[0].verdict, GateVerdict::inconclusive);
+  EXPECT_NEAR(*gate.rows[0].adjusted_p, 10 * gate.rows[0].effect->p, 1e-12);
+}
+
+TEST(Gate, WhatIsNotMeasuredIsASkipAndNothingElseIsNoPass)
+{
+  std::vector<Sample> skipped = boots("vmas", {1});
+  skipped[0].value.reset();
+  skipped[0].status = SampleStatus::skip;
+  skipped[0].reason = "no such file";
+  const Gate gate = judged(boots("vmas", {1}), skipped);
+  EXPECT_EQ(gate.verdict, GateVerdict::skip);
+  EXPECT_EQ(gate.rows[0].why, "no such file");
+}
+
+TEST(Gate, AWorkloadThatFailedFails)
+{
+  std::vector<Sample> failed = boots("vmas", {1});
+  failed[0].value.reset();
+  failed[0].status = SampleStatus::fail;
+  failed[0].reason = "ended with signal 11";
+  EXPECT_EQ(judged(boots("vmas", {1}), failed).verdict, GateVerdict::fail);
+}
+
+TEST(Gate, AFailureNamesWhatChangedMostWithinItsCase)
+{
+  const auto base = boots("instructions", {1000}) +
+                    boots("function_instructions", {100}, "anon_vma_clone") +
+                    boots("function_instructions", {50}, "dup_mmap");
+  const auto head = boots("instructions", {1100}) +
+                    boots("function_instructions", {190}, "anon_vma_clone") +
+                    boots("function_instructions", {60}, "dup_mmap");
+  const Gate gate = judged(base, head);
+  ASSERT_EQ(gate.rows.size(), 1u);  // parts are no rows of their own
+  ASSERT_EQ(gate.rows[0].blamed.size(), 2u);
+  EXPECT_EQ(gate.rows[0].blamed[0], "anon_vma_clone: +90 instructions/op");
+}
+
+TEST(GateKtap, AVerdictIsOneResultWithItsValuesBefore)
+{
+  EXPECT_EQ(gate_ktap(judged(boots("vmas", {10}), boots("vmas", {11}))),
+            "KTAP version 1\n1..1\n"
+            "# metric=vmas unit=VMAs base=10 head=11 change=+10.000% limit=0%\n"
+            "# worse by more than 0 %\n"
+            "not ok 1 fork_flat vmas=16 kind=x: vmas\n"
+            "# FAIL: 0 pass, 1 fail, 0 inconclusive, 0 skip\n");
+}
+
+TEST(GateKtap, InconclusiveIsASkipAndNeverABarePass)
+{
+  const std::string text =
+      gate_ktap(judged(boots("wall_time", {1, 2, 3}), boots("wall_time", {1, 2, 3})));
+  EXPECT_NE(text.find("ok 1 fork_flat vmas=16 kind=x: wall_time # SKIP inconclusive: 3 against 3"),
+            std::string::npos)
+      << text;
+}
+
+TEST(GateJunit, FailuresAndSkipsAreCountedAndTextIsEscaped)
+{
+  auto failed = boots("vmas", {1});
+  failed[0].value.reset();
+  failed[0].status = SampleStatus::fail;
+  failed[0].reason = "a < b & \"c\"";
+  EXPECT_EQ(gate_junit(judged(boots("vmas", {1}), failed)),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+            "<testsuites name=\"rmaplab gate\" tests=\"1\" failures=\"1\" skipped=\"0\">\n"
+            "  <testsuite name=\"fork_flat\" tests=\"1\" failures=\"1\" skipped=\"0\">\n"
+            "    <testcase classname=\"fork_flat\" name=\"fork_flat vmas=16 kind=x: vmas\">\n"
+            "      <properties>\n"
+            "        <property name=\"metric\" value=\"vmas\"/>\n"
+            "        <property name=\"unit\" value=\"VMAs\"/>\n"
+            "        <property name=\"base\" value=\"1\"/>\n"
+            "        <property name=\"limit\" value=\"0%\"/>\n"
+            "      </properties>\n"
+            "      <failure message=\"the workload failed on the head: a &lt; b &amp; "
+            "&quot;c&quot;\"></failure>\n"
+            "    </testcase>\n"
+            "  </testsuite>\n"
+            "</testsuites>\n");
+}
+
+}  // namespace
+}  // namespace rmaplab
