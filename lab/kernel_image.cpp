@@ -84,14 +84,22 @@ Result<Kernel> load(const std::string& spec, const std::string& source,
                 .series = {},
                 .image = fs::absolute(image),
                 .config = {},
-                .system_map = {},
                 .ram_disk = ram_disk,
+                .system_map = {},
                 .image_sha256 = sha256(*bytes),
                 .config_sha256 = {}};
   if (const auto text = config.empty() ? Result<std::string>(Error{}) : read_file(config)) {
     kernel.config = fs::absolute(config);
     kernel.config_sha256 = sha256(*text);
   }
+  return kernel;
+}
+
+Result<Kernel> with_system_map(Result<Kernel> kernel, const fs::path& system_map)
+{
+  std::error_code error;
+  if (kernel && fs::is_regular_file(system_map, error))
+    kernel->system_map = fs::absolute(system_map);
   return kernel;
 }
 
@@ -107,8 +115,7 @@ Result<Kernel> from_built_folder(const std::string& spec, const Architecture& ar
   if (!kernel)
     return kernel;
   kernel->series = manifest_value(*manifest, "kernel.series");
-  kernel->system_map = fs::absolute(folder / "System.map");
-  return kernel;
+  return with_system_map(kernel, folder / "System.map");
 }
 
 // A kernel build tree: its image for this architecture and its .config.
@@ -116,14 +123,11 @@ Result<Kernel> from_build_tree(const std::string& spec, const Architecture& arch
                                const fs::path& tree)
 {
   std::error_code error;
-  if (fs::exists(tree / architecture.boot_image, error)) {
-    auto kernel = load(spec, "build tree " + fs::absolute(tree).string(), architecture,
-                       tree / architecture.boot_image, tree / ".config",
-                       module_below(tree / "drivers/block", kRamDisk));
-    if (kernel && fs::exists(tree / "System.map", error))
-      kernel->system_map = fs::absolute(tree / "System.map");
-    return kernel;
-  }
+  if (fs::exists(tree / architecture.boot_image, error))
+    return with_system_map(load(spec, "build tree " + fs::absolute(tree).string(), architecture,
+                                tree / architecture.boot_image, tree / ".config",
+                                module_below(tree / "drivers/block", kRamDisk)),
+                           tree / "System.map");
   return Error{.code = Errc::usage,
                .context = fmt::format("{}: expected a kernel build tree with {} in it",
                                       tree.string(), architecture.boot_image)};
@@ -215,8 +219,10 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
   const std::string release = installed ? name.substr(kPrefix.size()) : "";
   const fs::path config = installed ? image.parent_path() / ("config-" + release) : fs::path();
   const fs::path drivers = fs::path("/lib/modules") / release / "kernel/drivers/block";
-  return load(spec, "file " + fs::absolute(image).string(), *architecture, image, config,
-              installed ? module_below(drivers, kRamDisk) : fs::path());
+  return with_system_map(
+      load(spec, "file " + fs::absolute(image).string(), *architecture, image, config,
+           installed ? module_below(drivers, kRamDisk) : fs::path()),
+      image.parent_path() / (installed ? "System.map-" + release : "System.map"));
 }
 
 }  // namespace rmaplab

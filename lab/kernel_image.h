@@ -21,10 +21,10 @@ struct Kernel {
   std::string series;  // patches on that source, or taken off it, in words; "" for none
   std::filesystem::path image;
   std::filesystem::path config;      // "" when it came without one
-  std::filesystem::path system_map;  // addresses of its symbols; "" when it came without
   // Its module brd, which is a guest's swap, as it came: compressed or not. "" when that is
   // built in, or not to be had.
   std::filesystem::path ram_disk;
+  std::filesystem::path system_map;  // names of its functions; "" when it came without one
   std::string image_sha256;
   std::string config_sha256;  // "" without a config
 };

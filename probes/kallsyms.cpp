@@ -4,12 +4,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "base/files.h"
 #include "base/text.h"
 
 namespace rmaplab
 {
+
+Result<std::uint64_t> read_text_address(const std::string& proc_root)
+{
+  constexpr std::streamsize kBegin = 1 << 20;
+  std::ifstream file(proc_root + "/kallsyms");
+  std::string line;
+  for (std::streamsize seen = 0; seen < kBegin && std::getline(file, line);
+       seen += static_cast<std::streamsize>(line.size())) {
+    const auto words = split_blanks(line);
+    if (words.size() != 3 || (words[2] != "_text" && words[2] != "_stext"))
+      continue;
+    if (const auto address = parse_u64(words[0], 16); address && *address != 0)
+      return *address;
+  }
+  return Error{.code = Errc::unsupported, .context = "kallsyms shows no _text"};
+}
+
+std::optional<std::uint64_t> kernel_code_bytes(std::string_view iomem)
+{
+  for (const auto line : lines_of(iomem)) {
+    if (!line.ends_with(" : Kernel code"))
+      continue;
+    const auto range = split(split_blanks(line)[0], '-');
+    const auto begin = parse_u64(range[0], 16);
+    const auto last = range.size() > 1 ? parse_u64(range[1], 16) : std::nullopt;
+    if (begin && last && *last > *begin)
+      return *last - *begin + 1;
+  }
+  return std::nullopt;
+}
 
 Result<Kallsyms> Kallsyms::parse(std::string text)
 {

@@ -16,6 +16,14 @@
 namespace rmaplab
 {
 
+// Where the kernel's code begins (_text, else _stext), from the first MiB of the file, which is
+// in the order of addresses. Errc::unsupported where it is not to be seen.
+Result<std::uint64_t> read_text_address(const std::string& proc_root);
+
+// Pure. Bytes of the kernel's code, out of /proc/iomem ("01000000-020ef947 : Kernel code"), which
+// shows addresses to root only. Another build of the kernel seldom has as many.
+std::optional<std::uint64_t> kernel_code_bytes(std::string_view iomem);
+
 class Kallsyms
 {
  public:

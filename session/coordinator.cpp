@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
+#include "probes/kallsyms.h"
 #include "probes/kernel_log.h"
 #include "probes/machine_facts.h"
 #include "probes/object_events.h"
@@ -265,6 +266,16 @@ Result<bool> finish(const Plan& plan, Oracles& oracles, ProbeServer& server, Rec
   return late.empty();
 }
 
+// By which the lab knows a symbol table of this very kernel, loaded where it says.
+void add_kernel_code(std::map<std::string, std::string>& facts)
+{
+  if (const auto address = read_text_address("/proc"))
+    facts["kernel.code_address"] = fmt::format("{:x}", *address);
+  const auto iomem = read_file("/proc/iomem");
+  if (const auto bytes = iomem ? kernel_code_bytes(*iomem) : std::nullopt)
+    facts["kernel.code_bytes"] = std::to_string(*bytes);
+}
+
 Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cases,
                            RecordWriter& out)
 {
@@ -276,8 +287,10 @@ Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cas
     facts["workload." + name] = std::to_string(planned.workload->version);
     facts["item." + name] = planned.workload->item;
   }
-  if (plan.mode == Mode::exact)
+  if (plan.mode == Mode::exact) {
     facts["probe.ticks_of_1000_instructions"] = std::to_string(ticks_of_1000_instructions());
+    add_kernel_code(facts);
+  }
   for (const auto& [key, value] : facts)
     if (auto written = out.write("env", fmt::format("{}={}", key, value)); !written)
       return written;

@@ -201,6 +201,34 @@ TEST(FindKernel, BuildTreeOfOneArchitectureIsNoneOfAnother)
   EXPECT_NE(wrong.error().context.find("arch/x86/boot/bzImage"), std::string::npos);
 }
 
+TEST(FindKernel, SystemMapOfABuildTreeIsTaken)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  ASSERT_TRUE(make_directories(folder->path() / "arch/x86/boot"));
+  ASSERT_TRUE(write_file(folder->path() / "arch/x86/boot/bzImage", bz_image()));
+  EXPECT_EQ(find_kernel(folder->path(), {.architecture = "amd64"}, {})->system_map, "");
+  ASSERT_TRUE(write_file(folder->path() / "System.map", "ffffffff81000000 T _text\n"));
+  EXPECT_EQ(find_kernel(folder->path(), {.architecture = "amd64"}, {})->system_map,
+            folder->path() / "System.map");
+}
+
+TEST(FindKernel, SystemMapBesideAnImageIsTakenOfItsReleaseIfItNamesOne)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  const auto map_of = [&](const char* image) {
+    return find_kernel(folder->path() / image, {.architecture = "amd64"}, {})->system_map;
+  };
+  for (const char* image : {"bzImage", "vmlinuz-7.0.13"})
+    ASSERT_TRUE(write_file(folder->path() / image, bz_image()));
+  ASSERT_TRUE(write_file(folder->path() / "System.map", "a map"));
+  EXPECT_EQ(map_of("bzImage"), folder->path() / "System.map");
+  EXPECT_EQ(map_of("vmlinuz-7.0.13"), "");
+  ASSERT_TRUE(write_file(folder->path() / "System.map-7.0.13", "a map"));
+  EXPECT_EQ(map_of("vmlinuz-7.0.13"), folder->path() / "System.map-7.0.13");
+}
+
 TEST(FindKernel, DebianVersionThatIsNoneIsAUsageError)
 {
   const auto kernel = find_kernel("debian:newest", {.offline = true}, {});

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace rmaplab
 {
 namespace
@@ -113,6 +115,32 @@ TEST(Kallsyms, a_function_has_the_code_up_to_the_next_symbol)
             (std::vector<Range>{{0x1000, 0x1800}, {0x2000, 0x2100}}));
   EXPECT_TRUE(symbols->ranges_of("last").empty());  // nobody knows its end
   EXPECT_TRUE(symbols->ranges_of("anon_vma").empty());
+}
+
+TEST(Kallsyms, CodeBeginsAtText)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  const auto begin = [&](const std::string& text) {
+    EXPECT_TRUE(write_file(folder->path() / "kallsyms", text));
+    return read_text_address(folder->path());
+  };
+  const auto found = begin(std::string("0000000000000000 A cpu_data\n") + kSymbols);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(*found, 0xffffffff81000000);
+  const auto hidden = begin("0000000000000000 T _text\n");
+  ASSERT_FALSE(hidden);
+  EXPECT_EQ(hidden.error().code, Errc::unsupported);
+}
+
+TEST(Kallsyms, CodeIsAsLongAsIomemSays)
+{
+  EXPECT_EQ(kernel_code_bytes("00100000-7ffdefff : System RAM\n"
+                              "  01000000-020ef947 : Kernel code\n"
+                              "  02200000-02e8cfff : Kernel rodata\n"),
+            0x10ef948);
+  EXPECT_EQ(kernel_code_bytes("00000000-00000000 : Kernel code\n"), std::nullopt);
+  EXPECT_EQ(kernel_code_bytes(""), std::nullopt);
 }
 
 }  // namespace rmaplab
