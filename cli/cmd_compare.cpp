@@ -4,8 +4,10 @@
 
 #include <iostream>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/stored_runs.h"
+#include "reports/functions.h"
 #include "reports/report.h"
 
 namespace rmaplab
@@ -19,7 +21,29 @@ struct CompareOptions {
   std::string head;
   std::string format = "lkml";
   bool force = false;
+  bool functions = false;
+  std::string filter = "*";
+  FunctionReportOptions functions_shown;
 };
+
+int compare_functions(const CompareOptions& opt, const Run& base, const Run& head,
+                      std::ostream& out)
+{
+  std::vector<FunctionCase> cases = function_cases(base, head);
+  if (cases.empty())
+    return complain({.code = Errc::usage,
+                     .context = "no rows by kernel function in both runs: measure them with "
+                                "`rmaplab ab --functions` or `run --kernel SPEC --functions`"});
+  std::erase_if(cases,
+                [&](const FunctionCase& one) { return !glob_match(opt.filter, one.workload); });
+  if (cases.empty())
+    return complain({.code = Errc::usage,
+                     .context = "no workload with such rows matches \"" + opt.filter + "\""});
+  out << (opt.format == "csv" ? functions_csv(base, head, cases)
+                              : functions_report(base, head, cases, opt.functions_shown))
+      << std::flush;
+  return kDone;
+}
 
 int run_compare(const CompareOptions& opt, std::ostream& out)
 {
@@ -32,6 +56,8 @@ int run_compare(const CompareOptions& opt, std::ostream& out)
   const Comparison comparison = compare_runs(*base, *head);
   if (auto comparable = check_comparable(comparison); !comparable && !opt.force)
     return complain(comparable.error());
+  if (opt.functions)
+    return compare_functions(opt, *base, *head, out);
   const ReportContext context{.rmaplab_version = version(), .command = command_line()};
   out << (opt.format == "csv" ? csv_report(comparison) : lkml_report(comparison, context))
       << std::flush;
@@ -51,6 +77,15 @@ void add_compare(CLI::App& app, int& exit_status)
   cmd->add_option("--format", opt->format, "lkml (text for a mail) or csv")
       ->capture_default_str()
       ->check(CLI::IsMember({"lkml", "csv"}));
+  auto* functions =
+      cmd->add_flag("--functions", opt->functions,
+                    "which kernel functions the instructions differ in (docs/functions.md)");
+  cmd->add_option("-w,--workload", opt->filter, "with --functions: globs joined with commas")
+      ->capture_default_str()
+      ->needs(functions);
+  cmd->add_option("--top", opt->functions_shown.top, "with --functions: how many of each case")
+      ->capture_default_str()
+      ->needs(functions);
   cmd->add_flag("--force", opt->force, "compare runs of different machines, modes or presets too");
   cmd->callback([opt, &exit_status] { exit_status = run_compare(*opt, std::cout); });
 }

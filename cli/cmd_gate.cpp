@@ -101,7 +101,8 @@ int run_gate(const GateOptions& opt, std::ostream& out)
   const Comparison comparison = compare_runs(stored->runs[0], stored->runs[1]);
   if (auto comparable = check_comparable(comparison); !comparable && !opt.force)
     return complain(comparable.error());
-  const Gate gate = judge(comparison, policy);
+  Gate gate = judge(comparison, policy);
+  blame_functions(gate, stored->runs[0], stored->runs[1]);
   out << gate_ktap(gate) << std::flush;
   if (!opt.junit.empty())
     if (auto written = write_file(opt.junit, gate_junit(gate)); !written)

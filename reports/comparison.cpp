@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "reports/functions.h"
 #include "stats/multiplicity.h"
 
 namespace rmaplab
@@ -40,6 +41,8 @@ Table gather(const std::vector<Sample>& samples)
 {
   Table table;
   for (const Sample& sample : samples) {
+    if (is_function_metric(sample.metric))
+      continue;
     Gathered& cell = table[{sample.workload, sample.arguments, sample.metric, sample.site}];
     if (sample.value)
       cell.by_boot[sample.boot].push_back(*sample.value);
@@ -257,7 +260,7 @@ Comparison compare_runs(const Run& base, const Run& head)
   auto add_rows = [&](const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
       const Key key{sample.workload, sample.arguments, sample.metric, sample.site};
-      if (std::exchange(seen[key], true))
+      if (is_function_metric(sample.metric) || std::exchange(seen[key], true))
         continue;
       ComparisonRow row{.workload = key.workload,
                         .arguments = key.arguments,

@@ -65,6 +65,7 @@ struct Comparison {
   std::optional<std::vector<std::string>> config_differences;
 };
 
+// Rows by kernel function are left out: reports/functions.h has those.
 Comparison compare_runs(const Run& base, const Run& head);
 
 // Pure. Options of two .config texts whose values differ, sorted by name; those

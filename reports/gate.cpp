@@ -8,6 +8,7 @@
 
 #include "base/ktap.h"
 #include "base/text.h"
+#include "reports/functions.h"
 #include "stats/multiplicity.h"
 
 namespace rmaplab
@@ -16,7 +17,6 @@ namespace rmaplab
 namespace
 {
 
-constexpr std::string_view kFunctions = "function_instructions";
 constexpr std::size_t kMostBlamed = 3;
 
 // The amount by which `head` is worse than `base`, in the metric's unit; negative: better.
@@ -101,28 +101,26 @@ void judge_noisy(GateRow& gate_row, double level)
                                *gate_row.adjusted_p);
 }
 
-// What changed most within the row's case, of the rows that are parts of a metric.
-std::vector<std::string> blamed_for(const ComparisonRow& failed,
-                                    const std::vector<ComparisonRow>& rows)
+// What changed most within the row's case, of the rows that are parts of its metric.
+std::vector<std::string> blamed_sites(const ComparisonRow& failed,
+                                      const std::vector<ComparisonRow>& rows)
 {
+  std::vector<std::pair<double, const ComparisonRow*>> parts;
+  for (const ComparisonRow& row : rows)
+    if (!row.site.empty() && row.metric == failed.metric && row.workload == failed.workload &&
+        row.arguments == failed.arguments) {
+      const double base = row.base.spread ? row.base.spread->median : 0;
+      const double head = row.head.spread ? row.head.spread->median : 0;
+      if (base != head)
+        parts.emplace_back(head - base, &row);
+    }
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.first) > std::abs(b.first);
+  });
   std::vector<std::string> blamed;
-  for (const std::string_view metric : {kFunctions, failed.metric->name}) {
-    std::vector<std::pair<double, const ComparisonRow*>> parts;
-    for (const ComparisonRow& row : rows)
-      if (!row.site.empty() && row.metric->name == metric && row.workload == failed.workload &&
-          row.arguments == failed.arguments) {
-        const double base = row.base.spread ? row.base.spread->median : 0;
-        const double head = row.head.spread ? row.head.spread->median : 0;
-        if (base != head)
-          parts.emplace_back(head - base, &row);
-      }
-    std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
-      return std::abs(a.first) > std::abs(b.first);
-    });
-    for (std::size_t i = 0; i < std::min(parts.size(), kMostBlamed); ++i)
-      blamed.push_back(fmt::format("{}: {:+.6g} {}", parts[i].second->site, parts[i].first,
-                                   parts[i].second->metric->unit));
-  }
+  for (std::size_t i = 0; i < std::min(parts.size(), kMostBlamed); ++i)
+    blamed.push_back(
+        fmt::format("{}: {:+.6g} {}", parts[i].second->site, parts[i].first, failed.metric->unit));
   return blamed;
 }
 
@@ -192,10 +190,23 @@ Gate judge(const Comparison& comparison, const Policy& policy)
       judge_noisy(row, policy.level());
     }
     if (row.verdict == GateVerdict::fail)
-      row.blamed = blamed_for(row.row, comparison.rows);
+      row.blamed = blamed_sites(row.row, comparison.rows);
   }
   gate.verdict = overall(gate);
   return gate;
+}
+
+void blame_functions(Gate& gate, const Run& base, const Run& head)
+{
+  for (GateRow& row : gate.rows) {
+    if (row.verdict != GateVerdict::fail)
+      continue;
+    const auto changes = function_changes(base, head, row.row.workload, row.row.arguments);
+    for (std::size_t i = 0; i < std::min(changes.size(), kMostBlamed); ++i)
+      if (changes[i].change() != 0)
+        row.blamed.push_back(
+            fmt::format("{}: {:+.6g} instructions/op", changes[i].function, changes[i].change()));
+  }
 }
 
 namespace

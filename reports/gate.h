@@ -42,6 +42,8 @@ struct Gate {
 };
 
 Gate judge(const Comparison& comparison, const Policy& policy);
+// Adds to its failures the kernel functions, where the runs compared have counted them.
+void blame_functions(Gate& gate, const Run& base, const Run& head);
 
 // KTAP, version 1: a result a row, values as diagnostics before it. An inconclusive one is a
 // skip there, as KTAP has no word for it.

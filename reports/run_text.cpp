@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "reports/functions.h"
 #include "reports/report.h"
 #include "results/metric.h"
 #include "stats/spread.h"
@@ -51,6 +52,8 @@ std::vector<Case> cases_of(const Run& run)
   std::vector<Case> cases;
   std::map<std::pair<std::string, std::string>, std::size_t> index;
   for (const Sample& sample : run.samples) {
+    if (is_function_metric(sample.metric))
+      continue;
     const auto [at, fresh] = index.try_emplace({sample.workload, sample.arguments}, cases.size());
     if (fresh)
       cases.push_back({.workload = sample.workload, .arguments = sample.arguments});
@@ -495,8 +498,9 @@ std::string not_measured(const Run& run)
 std::string run_report(const Run& run)
 {
   const auto cases = cases_of(run);
-  const auto values = std::count_if(run.samples.begin(), run.samples.end(),
-                                    [](const Sample& sample) { return sample.value.has_value(); });
+  const auto values = std::count_if(
+      run.samples.begin(), run.samples.end(),
+      [](const Sample& sample) { return sample.value && !is_function_metric(sample.metric); });
   const std::string release = manifest_value(run.manifest, "kernel.release");
   std::string text = fmt::format("{} value{} on {}\n", values, values == 1 ? "" : "s",
                                  release.empty() ? "an unnamed kernel" : release);

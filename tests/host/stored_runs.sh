@@ -22,6 +22,9 @@ expect_status 2; expect_one_line err; expect err 'differ in mode \(host against 
 run "$RMAPLAB" compare --force "$good" "$work/bad"
 expect_status 0; expect out 'WARNING: runs differ in mode'
 
+run "$RMAPLAB" compare --functions "$good" "$good"
+expect_status 2; expect_one_line err; expect err 'no rows by kernel function in both runs'
+
 copy; rm "$work/bad/manifest.json"
 run "$RMAPLAB" compare "$good" "$work/bad"
 expect_status 2; expect_one_line err; expect err 'manifest.json: No such file'

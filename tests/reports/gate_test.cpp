@@ -32,7 +32,11 @@ std::vector<Sample> operator+(std::vector<Sample> left, const std::vector<Sample
 Gate judged(const std::vector<Sample>& base, const std::vector<Sample>& head,
             const std::string& policy = "")
 {
-  return judge(compare_runs({.samples = base}, {.samples = head}), *Policy::parse("p", policy));
+  const Run left{.samples = base};
+  const Run right{.samples = head};
+  Gate gate = judge(compare_runs(left, right), *Policy::parse("p", policy));
+  blame_functions(gate, left, right);
+  return gate;
 }
 
 GateVerdict verdict(const char* metric, const std::vector<double>& base,

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "reports/functions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "base/text.h"
+#include "results/function_counts.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+constexpr std::size_t kColumns = 75;
+
+bool is_of(const Sample& sample, std::string_view workload, std::string_view arguments)
+{
+  return sample.workload == workload && sample.arguments == arguments && sample.value &&
+         is_function_metric(sample.metric);
+}
+
+// The repetitions of each boot that was counted.
+std::map<int, std::set<int>> boots_of(const Run& run, std::string_view workload,
+                                      std::string_view arguments)
+{
+  std::map<int, std::set<int>> boots;
+  for (const Sample& sample : run.samples)
+    if (is_of(sample, workload, arguments))
+      boots[sample.boot].insert(sample.repetition);
+  return boots;
+}
+
+struct Figures {
+  double calls = 0;
+  double instructions = 0;
+};
+using Table = std::map<std::string, Figures, std::less<>>;
+
+// The mean of the repetitions of each boot that both sides have, then of the boots.
+Table table_of(const Run& run, std::string_view workload, std::string_view arguments,
+               const std::map<int, std::set<int>>& ours, const std::map<int, std::set<int>>& theirs)
+{
+  const auto twins = std::ranges::count_if(
+      ours, [&](const auto& boot) { return theirs.find(boot.first) != theirs.end(); });
+  Table table;
+  for (const Sample& sample : run.samples) {
+    if (!is_of(sample, workload, arguments) || !theirs.count(sample.boot))
+      continue;
+    const double part = *sample.value / static_cast<double>(ours.at(sample.boot).size()) /
+                        static_cast<double>(twins);
+    const auto name = source_function(sample.site);
+    Figures& figures = table[std::string(name)];
+    if (sample.metric == "function_instructions")
+      figures.instructions += part;
+    else if (sample.site.find(".cold") == std::string::npos)
+      figures.calls += part;
+  }
+  return table;
+}
+
+// Whole instructions: what the columns show adds up.
+struct Line {
+  double base = 0;
+  double head = 0;
+  double change() const { return head - base; }
+};
+Line rounded(double base, double head)
+{
+  return {.base = std::round(base), .head = std::round(head)};
+}
+
+// Never a zero for what is none: below 1 two digits that count.
+std::string calls_text(double calls)
+{
+  if (calls == std::round(calls) || calls >= 1000)
+    return grouped(std::round(calls));
+  return calls < 1 ? fmt::format("{:.2g}", calls) : fmt::format("{:.1f}", calls);
+}
+
+std::string calls_text(const FunctionChange& change)
+{
+  if (change.base_calls == 0 && change.head_calls == 0)
+    return "-";  // of "[user]", or entered elsewhere than at its first instruction
+  const std::string base = calls_text(change.base_calls);
+  const std::string head = calls_text(change.head_calls);
+  return base == head ? base : base + " -> " + head;
+}
+
+std::string signed_text(double value)
+{
+  return (value > 0 ? "+" : "") + grouped(value);
+}
+
+// Of the total's change; "-" where that is too small for the share to say anything.
+std::string share_text(const Line& line, const Line& total)
+{
+  const double share = total.change() == 0 ? 10 : line.change() / total.change();
+  return std::abs(share) < 10 ? fmt::format("{:.0f}%", std::round(100 * share) + 0.0) : "-";
+}
+
+// The columns of one table: as wide as its widest figures, the names get what is left.
+class Layout
+{
+ public:
+  Layout(const Line& total, const std::vector<Line>& lines)
+  {
+    base_ = std::max<std::size_t>(9, grouped(total.base).size());
+    head_ = std::max<std::size_t>(9, grouped(total.head).size());
+    for (const Line& line : lines)
+      change_ = std::max(change_, signed_text(line.change()).size());
+  }
+  std::string heading() const
+  {
+    return text("function", "calls", "base", "head", "change", "share");
+  }
+  std::string row(const std::string& name, const std::string& calls, const Line& line,
+                  const Line& total) const
+  {
+    return text(name, calls, grouped(line.base), grouped(line.head), signed_text(line.change()),
+                share_text(line, total));
+  }
+
+ private:
+  // A name that does not fit beside its calls stands on a line of its own.
+  std::string text(const std::string& name, const std::string& calls, const std::string& base,
+                   const std::string& head, const std::string& change,
+                   const std::string& share) const
+  {
+    const std::size_t left = kColumns - 2 - (base_ + head_ + change_ + kShare + 4);
+    const std::string figures = fmt::format(" {:>{}} {:>{}} {:>{}} {:>{}}\n", base, base_, head,
+                                            head_, change, change_, share, kShare);
+    if (name.size() + 1 + calls.size() > left)
+      return fmt::format("  {}\n  {:>{}}{}", name, calls, left, figures);
+    return fmt::format("  {}{:>{}}{}", name, calls, left - name.size(), figures);
+  }
+  static constexpr std::size_t kShare = 5;
+  std::size_t base_ = 0;
+  std::size_t head_ = 0;
+  std::size_t change_ = 7;
+};
+
+// Words in lines of at most kColumns, later lines indented.
+std::string wrapped(const std::string& text)
+{
+  std::string lines;
+  std::string line;
+  for (const auto word : split_blanks(text)) {
+    if (!line.empty() && line.size() + 1 + word.size() > kColumns) {
+      lines += line + "\n";
+      line = " ";
+    }
+    line += fmt::format("{}{}", line.empty() ? "" : " ", word);
+  }
+  return lines + line + "\n";
+}
+
+std::string title_of(const Run& base, const FunctionCase& one)
+{
+  std::string title = one.workload + (one.arguments.empty() ? "" : " ") + one.arguments;
+  std::ranges::replace(title, ';', ' ');
+  const std::string item = manifest_value(base.manifest, "item." + one.workload);
+  return title + (item.empty() ? "" : ", per " + item);
+}
+
+std::string case_report(const Run& base, const FunctionCase& one,
+                        const std::vector<FunctionChange>& changes, std::size_t top)
+{
+  const auto sum = [&](double FunctionChange::*figure) {
+    return std::accumulate(changes.begin(), changes.end(), 0.0,
+                           [&](double all, const FunctionChange& c) { return all + c.*figure; });
+  };
+  const Line total =
+      rounded(sum(&FunctionChange::base_instructions), sum(&FunctionChange::head_instructions));
+  const auto differ =
+      std::ranges::count_if(changes, [](const FunctionChange& c) { return c.change() != 0; });
+  std::string title = title_of(base, one);
+  if (total.change() == 0)
+    title += fmt::format(
+        ": {} instructions on both sides, {}", grouped(total.base),
+        differ == 0 ? "in the same functions" : fmt::format("{} functions differ", differ));
+  if (differ == 0)
+    return wrapped(title);
+  std::vector<Line> lines;
+  Line others = total;
+  top = std::min(top, static_cast<std::size_t>(differ));  // they come first
+  for (std::size_t i = 0; i < top; ++i) {
+    lines.push_back(rounded(changes[i].base_instructions, changes[i].head_instructions));
+    others.base -= lines[i].base;
+    others.head -= lines[i].head;
+  }
+  std::vector<Line> all = lines;
+  all.insert(all.end(), {others, total});
+  const Layout layout(total, all);
+  std::string text = wrapped(title) + layout.heading();
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    text += layout.row(changes[i].function, calls_text(changes[i]), lines[i], total);
+  if (changes.size() > lines.size())
+    text += layout.row(fmt::format("{} others", changes.size() - lines.size()), "", others, total);
+  return text + layout.row("total", "", total, total);
+}
+
+}  // namespace
+
+bool is_function_metric(std::string_view metric)
+{
+  return metric == "function_instructions" || metric == "function_calls";
+}
+
+std::string_view source_function(std::string_view symbol)
+{
+  const auto dot = symbol.find('.', 1);
+  return symbol.substr(0, dot);
+}
+
+std::vector<FunctionCase> function_cases(const Run& base, const Run& head)
+{
+  using Key = std::pair<std::string, std::string>;
+  std::set<Key> of_head;
+  for (const Sample& sample : head.samples)
+    if (sample.value && is_function_metric(sample.metric))
+      of_head.emplace(sample.workload, sample.arguments);
+  std::set<Key> listed;
+  std::vector<FunctionCase> cases;
+  for (const Sample& sample : base.samples)
+    if (const Key key{sample.workload, sample.arguments};
+        sample.value && is_function_metric(sample.metric) && of_head.count(key) &&
+        listed.insert(key).second)
+      cases.push_back({.workload = sample.workload, .arguments = sample.arguments});
+  return cases;
+}
+
+std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
+                                             std::string_view workload, std::string_view arguments)
+{
+  const auto base_boots = boots_of(base, workload, arguments);
+  const auto head_boots = boots_of(head, workload, arguments);
+  const Table left = table_of(base, workload, arguments, base_boots, head_boots);
+  const Table right = table_of(head, workload, arguments, head_boots, base_boots);
+  std::map<std::string, FunctionChange> both;
+  for (const auto& [name, figures] : left) {
+    both[name].base_calls = figures.calls;
+    both[name].base_instructions = figures.instructions;
+  }
+  for (const auto& [name, figures] : right) {
+    both[name].head_calls = figures.calls;
+    both[name].head_instructions = figures.instructions;
+  }
+  std::vector<FunctionChange> changes;
+  for (auto& [name, change] : both) {
+    change.function = name;
+    changes.push_back(std::move(change));
+  }
+  std::ranges::stable_sort(changes, std::greater<>(),
+                           [](const FunctionChange& change) { return std::abs(change.change()); });
+  return changes;
+}
+
+std::string functions_report(const Run& base, const Run& head,
+                             const std::vector<FunctionCase>& cases,
+                             const FunctionReportOptions& options)
+{
+  std::string text =
+      "kernel functions: instructions and calls of one operation, the mean of all\n"
+      "(calls where both sides have as many are one figure)\n";
+  for (const FunctionCase& one : cases)
+    if (const auto changes = function_changes(base, head, one.workload, one.arguments);
+        !changes.empty())
+      text += "\n" + case_report(base, one, changes, options.top);
+  return text;
+}
+
+std::string functions_csv(const Run& base, const Run& head, const std::vector<FunctionCase>& cases)
+{
+  std::string text =
+      "workload,arguments,function,base_calls,head_calls,base_instructions,head_instructions,"
+      "change\n";
+  for (const FunctionCase& one : cases)
+    for (const FunctionChange& c : function_changes(base, head, one.workload, one.arguments))
+      text += fmt::format("{},{},{},{},{},{},{},{}\n", one.workload, one.arguments, c.function,
+                          number_text(c.base_calls), number_text(c.head_calls),
+                          number_text(c.base_instructions), number_text(c.head_instructions),
+                          number_text(c.change()));
+  return text;
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which kernel functions a change of instructions comes from: rows of runs with --functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/run_dir.h"
+
+namespace rmaplab
+{
+
+// One function in one case: per operation, the mean of the boots that both runs have.
+struct FunctionChange {
+  std::string function;
+  double base_calls = 0;
+  double head_calls = 0;
+  double base_instructions = 0;
+  double head_instructions = 0;
+  double change() const { return head_instructions - base_instructions; }
+};
+
+struct FunctionCase {
+  std::string workload;
+  std::string arguments;
+};
+
+// function_instructions or function_calls: rows by the thousand, for these reports only.
+bool is_function_metric(std::string_view metric);
+
+// Pure. The function of the source that a symbol is of: without what the compiler appends to a
+// part or a copy of it (".cold", ".isra.0", ".constprop.0", ".part.0"), which one kernel's
+// compiler does and another's does not. "[user]" and the like stay.
+std::string_view source_function(std::string_view symbol);
+
+// Pure. Cases that both runs have such rows of, in the order of the base.
+std::vector<FunctionCase> function_cases(const Run& base, const Run& head);
+
+// Pure. All functions of one case, the greatest changes first, whichever way, those of equal
+// changes by name. Their sums are the sums of instructions_mean of both sides. Symbols of one
+// source_function() are one; calls of a ".cold" part are jumps within it and not counted.
+// Empty where either run has no such rows.
+std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
+                                             std::string_view workload, std::string_view arguments);
+
+struct FunctionReportOptions {
+  std::size_t top = 15;  // functions named of each case; the rest is one line
+};
+
+// At most 75 columns of ASCII, a table a case: the rows and the rest add up to the total. A case
+// whose functions are all the same on both sides is one line.
+std::string functions_report(const Run& base, const Run& head,
+                             const std::vector<FunctionCase>& cases,
+                             const FunctionReportOptions& options);
+
+// Every function of the cases, one line each after a header.
+std::string functions_csv(const Run& base, const Run& head, const std::vector<FunctionCase>& cases);
+
+}  // namespace rmaplab
