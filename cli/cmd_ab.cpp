@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "cli/kernel_pair.h"
 #include "cli/stored_runs.h"
+#include "reports/functions.h"
 #include "reports/report.h"
 
 namespace rmaplab
@@ -21,9 +22,25 @@ struct AbOptions : LabRunOptions {
   std::string label;
 };
 
+// The functions of the cases whose headline changed.
+std::string changed_functions(const Comparison& comparison, const Run& base, const Run& head)
+{
+  std::vector<FunctionCase> changed;
+  for (const FunctionCase& one : function_cases(base, head))
+    for (const ComparisonRow& row : comparison.rows)
+      if (row.metric->name == "instructions" && row.workload == one.workload &&
+          row.arguments == one.arguments &&
+          (row.verdict == Verdict::better || row.verdict == Verdict::worse))
+        changed.push_back(one);
+  return changed.empty() ? "\nkernel functions: no case's instructions changed\n"
+                         : "\n" + functions_report(base, head, changed, {});
+}
+
 int run_ab(const AbOptions& opt, std::ostream& out)
 {
   if (auto checked = check_plan(opt.plan); !checked)
+    return complain(checked.error());
+  if (auto checked = check_functions(opt); !checked)
     return complain(checked.error());
   Screen screen;
   const Notify notify = screen.notify();
@@ -50,8 +67,10 @@ int run_ab(const AbOptions& opt, std::ostream& out)
     return kCheckFailed;
   }
   const Comparison comparison = compare_runs(runs[0], runs[1]);
-  const std::string report =
+  std::string report =
       lkml_report(comparison, {.rmaplab_version = version(), .command = command_line()});
+  if (opt.functions)
+    report += changed_functions(comparison, runs[0], runs[1]);
   int status = stored->status;
   if (stored->on_disk) {
     Result<> storing = ok();

@@ -123,8 +123,15 @@ int run_run(const RunOptions& opt, std::ostream& out)
 {
   if (auto checked = check_plan(opt.plan); !checked)
     return complain(checked.error());
-  if (!opt.kernel_spec.empty())
+  if (!opt.kernel_spec.empty()) {
+    if (auto checked = check_functions(opt); !checked)
+      return complain(checked.error());
     return run_in_lab(opt, out);
+  }
+  if (opt.functions)
+    return complain({.code = Errc::usage,
+                     .context = "--functions: instructions are counted in the exact lab only: "
+                                "--kernel SPEC"});
   const auto traces = trace_facts(opt.plan);
   if (!traces)
     return complain(traces.error());

@@ -128,6 +128,8 @@ void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport rep
     run.failures.push_back(to_string(samples.error()));
   }
   run.dmesg += fmt::format("==> {} <==\n{}\n", boot_name(kernel, job.replica), report.console);
+  if (!report.function_counts.empty())
+    run.function_counts[job.boot + 1] = std::move(report.function_counts);
   run.guest_status = std::max(run.guest_status, report.guest_status);
   run.interrupted = run.interrupted || report.outcome == BootOutcome::interrupted;
 
@@ -289,14 +291,18 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
       auto image = image_of(kernels[job.kernel], job.replica);
       if (!image)
         return image.error();
-      auto vm = Vm::start(*machine,
-                          {.kernel = kernels[job.kernel].image,
-                           .accelerator = accelerator,
-                           .replica = job.replica,
-                           .cpus = options.cpus,
-                           .memory_mib = options.memory_mib,
-                           .extra_kernel_args = options.extra_kernel_args},
-                          *image, options.hang_timeout_s);
+      auto vm = Vm::start(
+          *machine,
+          {.kernel = kernels[job.kernel].image,
+           .function_plugin = options.function_plugin,
+           .function_symbols =
+               options.function_plugin.empty() ? "" : options.function_symbols[job.kernel],
+           .accelerator = accelerator,
+           .replica = job.replica,
+           .cpus = options.cpus,
+           .memory_mib = options.memory_mib,
+           .extra_kernel_args = options.extra_kernel_args},
+          *image, options.hang_timeout_s);
       if (!vm)
         return vm.error();
       running.push_back({.job = job, .vm = *std::move(vm)});

@@ -3,7 +3,9 @@
 // time as the machine has CPUs, and collects what their runners report.
 #pragma once
 
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,10 @@ struct LabOptions {
   int hang_timeout_s = 120;
   int jobs = 0;  // guests at a time; 0: one a host CPU in exact mode, one in smp
   std::string extra_kernel_args;
+  // Counts instructions by kernel function (lab/function_counting.h); "": nobody does. With the
+  // file of symbols for each kernel.
+  std::filesystem::path function_plugin;
+  std::vector<std::filesystem::path> function_symbols;
 };
 
 // The guest's command for one replica, and the files it needs beside the runner.
@@ -41,7 +47,8 @@ struct KernelRun {
   std::vector<std::string> failures;  // one line a boot that did not finish or failed
   std::string failed_console;         // end of the first failed boot's console
   std::string output;                 // of an `exec` command, or what the runner complained of
-  int guest_status = 0;               // the worst of the boots'
+  std::map<int, std::string> function_counts;  // by boot: what the plugin wrote
+  int guest_status = 0;                        // the worst of the boots'
   bool interrupted = false;
 };
 

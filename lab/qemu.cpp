@@ -22,15 +22,6 @@ constexpr const char* kRepeatable =
     "panic=-1 oops=panic nokaslr slab_nomerge cryptomgr.notests mitigations=off "
     "randomize_kstack_offset=off transparent_hugepage=never numa_balancing=disable";
 
-// In QEMU's lists of options a comma of a value is written twice.
-std::string option_value(const std::string& text)
-{
-  std::string value;
-  for (const char c : text)
-    value += c == ',' ? ",," : std::string(1, c);
-  return value;
-}
-
 // Two nodes, so that pages have somewhere to move: QEMU's own, in the firmware's tables,
 // since Debian's kernels lack NUMA_EMU (numa=fake=2). All CPUs and three quarters of the
 // memory are node 0: what does not ask for the other one stays there.
@@ -81,6 +72,14 @@ Result<Machine> machine_for(std::string_view architecture)
                  .channel = "pci-serial"};
 }
 
+std::string option_value(const std::string& text)
+{
+  std::string value;
+  for (const char c : text)
+    value += c == ',' ? ",," : std::string(1, c);
+  return value;
+}
+
 std::string kernel_command_line(const Machine& machine, const BootSpec& spec)
 {
   std::string line = machine.console + " " + machine.kernel_args;
@@ -124,6 +123,10 @@ std::vector<std::string> qemu_arguments(const Machine& machine, const BootSpec& 
     add("-chardev", "file,id=results,path=" + option_value(spec.channel));
     add("-device", machine.channel + ",chardev=results");
   }
+  if (!spec.function_plugin.empty())
+    add("-plugin",
+        fmt::format("file={},symbols={},output={}", option_value(spec.function_plugin),
+                    option_value(spec.function_symbols), option_value(spec.function_counts)));
   add("-kernel", spec.kernel);
   add("-initrd", spec.initramfs);
   add("-append", kernel_command_line(machine, spec));

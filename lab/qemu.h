@@ -38,6 +38,11 @@ struct BootSpec {
   std::filesystem::path initramfs;
   std::filesystem::path console;  // file that the guest's console is written to
   std::filesystem::path channel;  // file that the results are written to
+  // Counts instructions by kernel function when there is one: the plugin, its symbols, and the
+  // file that the counts are written to.
+  std::filesystem::path function_plugin;
+  std::filesystem::path function_symbols;
+  std::filesystem::path function_counts;
   Accelerator accelerator = Accelerator::icount;
   int replica = 1;
   int cpus = 1;
@@ -45,6 +50,8 @@ struct BootSpec {
   std::string extra_kernel_args;
 };
 
+// Pure. In QEMU's lists of options a comma of a value is written twice.
+std::string option_value(const std::string& text);
 // Pure. What the guest's kernel is told; the same for every kernel compared.
 std::string kernel_command_line(const Machine& machine, const BootSpec& spec);
 // Pure.

@@ -89,6 +89,7 @@ Result<Vm> Vm::start(const Machine& machine, BootSpec spec, const std::string& i
   spec.initramfs = folder->path() / "initramfs.cpio";
   spec.console = folder->path() / "console.txt";
   spec.channel = folder->path() / "channel.bin";
+  spec.function_counts = folder->path() / "functions.txt";
   if (auto put = write_file(spec.initramfs, initramfs); !put)
     return put.error();
   Vm vm(*std::move(folder), spec);
@@ -117,6 +118,8 @@ bool Vm::end(BootOutcome outcome, const std::string& reason)
   qemu_->kill_and_reap();
   if (auto console = read_file(spec_.console))
     report_.console = plain_text(*console);
+  if (auto counts = read_file(spec_.function_counts))
+    report_.function_counts = *std::move(counts);
   report_.outcome = outcome;
   report_.reason = reason;
   return true;

@@ -31,6 +31,7 @@ struct BootReport {
   std::string reason;           // one line for every other outcome
   std::vector<Record> records;  // all that arrived, whatever the outcome
   std::string console;
+  std::string function_counts;  // of the plugin, as far as it has written them
 };
 
 // Sole owner of one QEMU: killed and reaped with it.

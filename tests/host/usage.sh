@@ -41,6 +41,15 @@ for pass in $("$RMAPLAB" run --help | sed -n 's/.*joined with commas: \(bare.*\)
 done
 expect_not out '.{101}'
 
+run "$RMAPLAB" run --functions -w null -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'functions: .* in the exact lab only: --kernel'
+run "$RMAPLAB" ab debian:7.0 debian:7.0 --offline --functions --mode smp -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'functions: .*, not in mode smp$'
+run "$RMAPLAB" ab debian:7.0 debian:7.0 --offline --functions --passes state -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'functions: .* in the pass bare, which is not'
+run "$RMAPLAB" ab debian:7.0 debian:7.0 --offline --functions --arch arm64 -o "$work/o"
+expect_status 2; expect_one_line err; expect err 'functions: guests of arm64 are not counted yet'
+
 probe=$(dirname "$RMAPLAB")/rmaplab-probe
 run "$probe"
 expect_status 2

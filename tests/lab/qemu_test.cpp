@@ -127,6 +127,16 @@ TEST(Qemu, FurtherArgumentsOfTheMachineAreWordsOfTheirOwn)
   EXPECT_EQ(values_of("-device", {}), (Words{"virtio-rng"}));
 }
 
+TEST(Qemu, FunctionsAreCountedOnlyWhenThereIsAPlugin)
+{
+  EXPECT_EQ(values_of("-plugin", {}), Words());
+  const BootSpec spec{.function_plugin = "/a,b/p.so",
+                      .function_symbols = "/t/symbols.0",
+                      .function_counts = "/t/functions.txt"};
+  EXPECT_EQ(values_of("-plugin", spec),
+            (Words{"file=/a,,b/p.so,symbols=/t/symbols.0,output=/t/functions.txt"}));
+}
+
 TEST(KernelCommandLine, HoldsTheConsole)
 {
   EXPECT_EQ(kernel_command_line(kMachine, {}), "console=ttyS0 panic=-1");
