@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "cli/kernel_pair.h"
+#include "cli/selfcheck_store.h"
 #include "cli/stored_runs.h"
 #include "reports/functions.h"
 #include "reports/report.h"
@@ -67,8 +68,9 @@ int run_ab(const AbOptions& opt, std::ostream& out)
     return kCheckFailed;
   }
   const Comparison comparison = compare_runs(runs[0], runs[1]);
-  std::string report =
-      lkml_report(comparison, {.rmaplab_version = version(), .command = command_line()});
+  std::string report = lkml_report(comparison, {.rmaplab_version = version(),
+                                                .command = command_line(),
+                                                .selfcheck = quoted_selfcheck(comparison.base)});
   if (opt.functions)
     report += changed_functions(comparison, runs[0], runs[1]);
   int status = stored->status;

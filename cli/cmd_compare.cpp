@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/selfcheck_store.h"
 #include "cli/stored_runs.h"
 #include "reports/functions.h"
 #include "reports/report.h"
@@ -58,7 +59,9 @@ int run_compare(const CompareOptions& opt, std::ostream& out)
     return complain(comparable.error());
   if (opt.functions)
     return compare_functions(opt, *base, *head, out);
-  const ReportContext context{.rmaplab_version = version(), .command = command_line()};
+  const ReportContext context{.rmaplab_version = version(),
+                              .command = command_line(),
+                              .selfcheck = quoted_selfcheck(comparison.base)};
   out << (opt.format == "csv" ? csv_report(comparison) : lkml_report(comparison, context))
       << std::flush;
   return kDone;

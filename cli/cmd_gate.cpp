@@ -91,6 +91,8 @@ int run_gate(const GateOptions& opt, std::ostream& out)
   }
   if (auto checked = check_plan(opt.plan); !checked)
     return complain(checked.error());
+  if (auto checked = check_functions(opt); !checked)
+    return complain(checked.error());
   Screen screen;
   const auto specs = specs_of(opt.pair, opt.kernel, screen.notify());
   if (!specs)

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // run: the workloads on the running kernel of this machine.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <iostream>
+#include <optional>
 
-#include "base/files.h"
 #include "base/interrupt.h"
-#include "base/process.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "cli/host_run.h"
 #include "cli/lab_run.h"
 #include "reports/report.h"
-#include "results/wire.h"
 
 namespace rmaplab
 {
@@ -27,56 +22,6 @@ struct RunOptions : LabRunOptions {
   std::string out = "out";
   std::string label;  // "": "host", or the kernel's release
 };
-
-struct HostRun {
-  Run run;
-  std::string complaints;
-  int status = kUsage;  // of the runner
-  bool ended = false;
-};
-
-// Takes records over while the runner works.
-Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
-{
-  HostRun host;
-  RecordReader reader;
-  std::string rows = samples_header();
-  while (!interrupted()) {
-    std::vector<Record> records;
-    const auto more = reader.read_some(pipe.get(), 200, records);
-    if (!more)
-      return more.error();
-    if (!*more)
-      break;
-    for (const Record& record : records) {
-      const std::string& text = record.payload;
-      if (record.kind == "sample") {
-        rows += text;
-      } else if (record.kind == "env") {
-        const auto equals = text.find('=');
-        host.run.manifest[text.substr(0, equals)] = text.substr(equals + 1);
-      } else if (record.kind == "dmesg") {
-        host.run.dmesg += text;
-      } else if (record.kind == "err") {
-        host.complaints += text;
-      } else if (record.kind == "progress") {
-        const auto words = split_blanks(text);
-        const double done = parse_double(words[0]).value_or(0);
-        const double all = words.size() > 1 ? parse_double(words[1]).value_or(1) : 1;
-        screen.show(all > 0 ? done / all : 0, text);
-      }
-    }
-  }
-  host.ended = reader.ended();
-  if (host.ended)
-    if (const auto status = runner.wait(10'000))
-      host.status = WIFEXITED(*status) ? WEXITSTATUS(*status) : kCheckFailed;
-  auto samples = parse_samples("results of the runner", rows);
-  if (!samples)
-    return samples.error();
-  host.run.samples = *std::move(samples);
-  return host;
-}
 
 // Prints, and ends with the status that a script needs.
 int conclude(RunWriter& writer, const Run& run, int status, std::ostream& out)
@@ -132,54 +77,22 @@ int run_run(const RunOptions& opt, std::ostream& out)
     return complain({.code = Errc::usage,
                      .context = "--functions: instructions are counted in the exact lab only: "
                                 "--kernel SPEC"});
-  const auto traces = trace_facts(opt.plan);
-  if (!traces)
-    return complain(traces.error());
   const std::string stamp = time_stamp();
   auto writer = RunWriter::create(std::filesystem::path(opt.out) /
                                   (opt.label.empty() ? "host" : opt.label) / stamp);
   if (!writer)
     return complain(writer.error());
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0)
-    return complain(os_error("pipe"));
-  UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
-  SpawnOptions options;
-  options.argv = runner_arguments(opt.plan);
-  add_start(options.argv, "host", 1);
-  options.argv.insert(options.argv.begin(), program_directory() / "rmaplab-runner");
-  options.stdout_fd = write_end.get();
-  options.own_group = true;
-  auto runner = Child::spawn(options);
-  if (!runner)
-    return complain(runner.error());
-  write_end.reset();
   std::optional<Result<HostRun>> host;
   {
     Screen screen;
-    host = collect(*runner, std::move(read_end), screen);
+    host = measure_host(opt.plan, screen);
   }
-  if (interrupted()) {
-    // It has what a killed process would leave: a trace buffer in the kernel.
-    constexpr int kGraceMs = 5000;
-    ::kill(runner->pid(), SIGTERM);
-    static_cast<void>(runner->wait(kGraceMs));
-  }
-  runner->kill_and_reap();
   if (!*host)
     return complain(host->error());
   Run& run = (*host)->run;
   for (Sample& sample : run.samples)
     sample.run = stamp;
-  run.manifest.insert(traces->begin(), traces->end());
-  run.manifest.insert({{"run", stamp},
-                       {"start", stamp},
-                       {"mode", "host"},
-                       {"kernel.source", "the running kernel"},
-                       {"rmaplab.version", version()},
-                       {"command", command_line()},
-                       {"host.cpu", manifest_value(run.manifest, "guest.cpu")}});
+  run.manifest.insert({{"run", stamp}, {"start", stamp}});
   if (auto stored = writer->store(run); !stored)
     return complain(stored.error());
   if (interrupted()) {

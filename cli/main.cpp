@@ -34,6 +34,7 @@ int main(int argc, char** argv)
   add_record(app, exit_status);
   add_replay(app, exit_status);
   add_run(app, exit_status);
+  add_selfcheck(app, exit_status);
   add_trace(app, exit_status);
   try {
     app.parse(argc, argv);

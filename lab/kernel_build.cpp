@@ -405,10 +405,13 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
     }
     const int jobs =
         options.jobs > 0 ? options.jobs : static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-    const BuildFolder folder(
-        *source,
-        source->folder() / ("out-" + sha256(wanted + toolchain.arch + *compiler).substr(0, 12)),
-        toolchain, jobs);
+    // By the names of the fragments: what is edited in one is compiled, not everything.
+    std::string names = built.manifest["build.config"];
+    std::replace(names.begin(), names.end(), ' ', '+');
+    const BuildFolder folder(*source,
+                             source->folder() / fmt::format("out-{}-{}-{}", toolchain.arch, names,
+                                                            sha256(*compiler).substr(0, 8)),
+                             toolchain, jobs);
     notify(fmt::format("building {}{}", source->id(),
                        series.patches.empty() ? "" : ", " + built.manifest["kernel.series"]));
     if (auto done = folder.configure(*fragments, notify); !done)

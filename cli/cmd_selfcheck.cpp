@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// selfcheck: what a verdict of this machine is worth. A kernel against itself, and kernels that
+// were broken on purpose.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <random>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "base/ticks.h"
+#include "cli/host_run.h"
+#include "cli/selfcheck_store.h"
+#include "cli/stored_runs.h"
+#include "lab/mutant.h"
+#include "reports/functions.h"
+#include "reports/gate.h"
+#include "reports/selfcheck.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+namespace fs = std::filesystem;
+
+struct SelfcheckOptions : LabRunOptions {
+  int comparisons = 0;
+  std::string kernel_spec = "debian:7.2";
+  std::string modes = "exact";
+  int boots = 6;
+  std::uint64_t seed = 1;
+  bool mutants = false;
+  std::string mutant_names = "*";
+  BuildOptions build;
+};
+
+// Kernels of the lab: both sides start alike, comparison after comparison from other replicas.
+Result<> add_lab_comparison(const SelfcheckOptions& opt, const Kernel& kernel, int number,
+                            SelfcheckStudy& study, Manifest& facts, Screen& screen)
+{
+  LabRunOptions lab = opt;
+  lab.lab.first_replica = 1 + number * opt.lab.replicas;
+  auto measured = run_plan_in_lab({kernel, kernel}, lab, screen);
+  if (!measured)
+    return measured.error();
+  std::vector<Run> runs;
+  for (KernelRun& one : *measured) {
+    if (one.interrupted)
+      return Error{.code = Errc::interrupted, .context = "interrupted"};
+    if (tell_failures(one, kernel.release, screen) != kDone)
+      return Error{.code = Errc::mismatch, .context = "a guest or a workload failed"};
+    runs.push_back(as_run(one, kernel, "selfcheck"));
+  }
+  facts = runs[0].manifest;
+  study.add(runs[0], runs[1]);
+  return ok();
+}
+
+// The running kernel: a run of the plan stands for a boot. In blocks of two, whose order is
+// drawn, so that no drift of the machine falls on one side.
+Result<> add_host_comparison(const SelfcheckOptions& opt, std::mt19937_64& random,
+                             SelfcheckStudy& study, Manifest& facts, Screen& screen)
+{
+  Run sides[2];
+  for (int block = 1; block <= opt.boots; ++block) {
+    const std::size_t first = random() & 1;
+    for (const std::size_t side : {first, 1 - first}) {
+      auto host = measure_host(opt.plan, screen);
+      if (!host)
+        return host.error();
+      if (interrupted())
+        return Error{.code = Errc::interrupted, .context = "interrupted"};
+      if (!host->ended || host->status != kDone)
+        return Error{.code = Errc::mismatch,
+                     .context = "a workload failed: " + std::string(trim(host->complaints))};
+      for (Sample& sample : host->run.samples) {
+        sample.boot = block;
+        sides[side].samples.push_back(std::move(sample));
+      }
+      sides[side].manifest = host->run.manifest;
+    }
+  }
+  facts = sides[0].manifest;
+  study.add(sides[0], sides[1]);
+  return ok();
+}
+
+int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& out)
+{
+  Screen screen;
+  SelfcheckOptions one = opt;
+  one.lab.mode = mode;
+  if (mode == "smp")
+    one.lab.replicas = opt.boots;
+  std::optional<Kernel> kernel;
+  if (mode != "host") {
+    auto found = find_kernel(opt.kernel_spec, opt.kernel, screen.notify());
+    if (!found)
+      return complain(found.error());
+    kernel = *std::move(found);
+  }
+  std::mt19937_64 random(opt.seed);
+  SelfcheckStudy study({});
+  Manifest run_facts;
+  const std::uint64_t began = monotonic_ns();
+  Result<> added = ok();
+  int done = 0;
+  for (; done < opt.comparisons && added; ++done) {
+    screen.prefix(fmt::format("comparison {}/{} ", done + 1, opt.comparisons));
+    added = kernel ? add_lab_comparison(one, *kernel, done, study, run_facts, screen)
+                   : add_host_comparison(one, random, study, run_facts, screen);
+  }
+  const double each_s = static_cast<double>(monotonic_ns() - began) * 1e-9 / std::max(1, done);
+  const Selfcheck check = study.result();
+  const std::string release = manifest_value(run_facts, "kernel.release");
+  if (check.comparisons > 0)
+    out << fmt::format("{} mode, {}, {} preset: {:.0f} s a comparison\n{}\n", mode, release,
+                       opt.plan.preset, each_s, selfcheck_text(check))
+        << std::flush;
+  if (!added)
+    return complain(added.error());
+  Manifest facts = selfcheck_facts(check);
+  facts["mode"] = mode;
+  facts["preset"] = opt.plan.preset;
+  facts["workloads"] = opt.plan.filter;
+  facts["start"] = time_stamp();
+  facts["seconds"] = fmt::format("{:.0f}", each_s);
+  facts["kernel.release"] = release;
+  facts["qemu.version"] = manifest_value(run_facts, "qemu.version");
+  if (auto stored = store_selfcheck(facts); !stored)
+    return complain(stored.error());
+  // Exact and deterministic metrics have no level: one alarm is one too many. Noisy ones have,
+  // and its interval must hold it.
+  const bool allowed = mode != "exact";
+  return check.alarmed == 0 || (allowed && rate_is_within(check)) ? kDone : kCheckFailed;
+}
+
+struct Caught {
+  bool caught = false;
+  std::string seen;      // "+12.3%"
+  std::string function;  // the one that the header names, with its rank, or the first
+};
+
+Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
+{
+  // A limit lets its own size pass; the header's is the least that must be seen.
+  const double least = std::abs(mutant.change) * 0.999;
+  const std::string text = fmt::format(
+      "ignore * *\nlimit {0} {1} {2}\ndirection {0} {1} {3}\n", mutant.metric, mutant.workload,
+      mutant.relative ? fmt::format("{}%", least * 100) : fmt::format("{}", least),
+      mutant.change > 0 ? "lower" : "higher");
+  const auto policy = Policy::parse(mutant.name, text);
+  if (!policy)
+    return {.seen = to_string(policy.error())};
+  const Comparison comparison = compare_runs(base, head);
+  const Gate gate = judge(comparison, *policy);
+  Caught caught;
+  for (const GateRow& row : gate.rows) {
+    if (row.row.arguments != mutant.arguments)
+      continue;
+    if (row.row.base.spread && row.row.head.spread)
+      caught.seen =
+          mutant.relative && row.row.change
+              ? fmt::format("{:+.3g}%", *row.row.change * 100)
+              : fmt::format("{:+.6g}", row.row.head.spread->median - row.row.base.spread->median);
+    else
+      caught.seen = row.why;
+    caught.caught = row.verdict == GateVerdict::fail;
+  }
+  const auto functions = function_changes(base, head, mutant.workload, mutant.arguments);
+  constexpr std::size_t kTop = 3;
+  for (std::size_t i = 0; i < std::min(kTop, functions.size()); ++i)
+    if (functions[i].function == mutant.function)
+      caught.function = fmt::format("{} #{}", mutant.function, i + 1);
+  if (caught.function.empty()) {
+    caught.caught = false;
+    caught.function = functions.empty()
+                          ? "none counted"
+                          : fmt::format("{}, not {}", functions[0].function, mutant.function);
+  }
+  return caught;
+}
+
+Result<std::vector<std::pair<fs::path, Mutant>>> read_mutants(const std::string& names)
+{
+  std::vector<fs::path> files;
+  std::error_code error;
+  const fs::path folder = kernel_configs_folder() / "mutants";
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".patch" && glob_match(names, entry.path().stem().string()))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("no mutant \"{}\" in {}", names, folder.string())};
+  std::vector<std::pair<fs::path, Mutant>> mutants;
+  for (const auto& file : files) {
+    const auto text = read_file(file);
+    if (!text)
+      return text.error();
+    auto mutant = parse_mutant(file.filename(), *text);
+    if (!mutant)
+      return mutant.error();
+    mutants.emplace_back(file, *std::move(mutant));
+  }
+  return mutants;
+}
+
+Result<Kernel> built(BuildOptions build, const std::string& series, const KernelOptions& options,
+                     const Notify& notify, double& seconds)
+{
+  build.kernel = options;
+  build.series = series;
+  auto kernel = build_kernel(build, notify);
+  if (!kernel)
+    return kernel.error();
+  seconds = kernel->build_s;
+  return find_kernel(kernel->folder, options, notify);
+}
+
+int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
+{
+  Screen screen;
+  const auto mutants = read_mutants(opt.mutant_names);
+  if (!mutants)
+    return complain(mutants.error());
+  double build_s = 0;
+  const auto base = built(opt.build, "", opt.kernel, screen.notify(), build_s);
+  if (!base)
+    return complain(base.error());
+  out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", "mutant", "metric", "wanted", "seen",
+                     "", "function of the first three");
+  std::size_t caught_all = 0;
+  for (const auto& [file, mutant] : *mutants) {
+    screen.prefix(mutant.name + " ");
+    const auto head = built(opt.build, file, opt.kernel, screen.notify(), build_s);
+    if (!head)
+      return complain(head.error());
+    LabRunOptions lab = opt;
+    lab.functions = true;
+    lab.plan.filter = mutant.workload;
+    lab.plan.arguments = mutant.arguments;
+    auto measured = run_plan_in_lab({*base, *head}, lab, screen);
+    if (!measured)
+      return complain(measured.error());
+    const Run left = as_run((*measured)[0], *base, "base");
+    const Run right = as_run((*measured)[1], *head, "head");
+    if ((*measured)[0].interrupted || (*measured)[1].interrupted)
+      return complain({.code = Errc::interrupted, .context = "interrupted"});
+    static_cast<void>(tell_failures((*measured)[0], "base", screen));
+    static_cast<void>(tell_failures((*measured)[1], mutant.name, screen));
+    const Caught caught = judge_mutant(mutant, left, right);
+    caught_all += caught.caught;
+    out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", mutant.name, mutant.metric,
+                       change_text(mutant), caught.seen, caught.caught ? "caught" : "MISSED",
+                       caught.function)
+        << std::flush;
+  }
+  out << fmt::format("{} of {} caught\n", caught_all, mutants->size());
+  return caught_all == mutants->size() ? kDone : kCheckFailed;
+}
+
+int run_selfcheck(const SelfcheckOptions& opt, std::ostream& out)
+{
+  if (auto checked = check_plan(opt.plan); !checked)
+    return complain(checked.error());
+  if (opt.comparisons == 0 && !opt.mutants)
+    return complain({.code = Errc::usage, .context = "expected --aa N, --mutants or both"});
+  int status = kDone;
+  if (opt.comparisons > 0)
+    for (const auto mode : split(opt.modes, ','))
+      if (const int one = run_aa(opt, std::string(mode), out); one != kDone) {
+        if (one != kCheckFailed)
+          return one;
+        status = one;
+      }
+  if (opt.mutants)
+    if (const int one = run_mutants(opt, out); one != kDone)
+      return one;
+  return status;
+}
+
+}  // namespace
+
+void add_selfcheck(CLI::App& app, int& exit_status)
+{
+  auto opt = std::make_shared<SelfcheckOptions>();
+  auto* cmd = app.add_subcommand(
+      "selfcheck", "false alarms, smallest visible change, kernels broken on purpose");
+  cmd->add_option("--aa", opt->comparisons, "compare a kernel with itself so many times")
+      ->check(CLI::Range(1, 100'000));
+  cmd->add_option("--modes", opt->modes, "modes of --aa, joined with commas: exact, smp, host")
+      ->capture_default_str()
+      ->check([](const std::string& modes) {
+        for (const auto mode : split(modes, ','))
+          if (mode != "exact" && mode != "smp" && mode != "host")
+            return fmt::format("\"{}\" is no mode: exact, smp or host", mode);
+        return std::string();
+      });
+  cmd->add_option("--kernel", opt->kernel_spec, "kernel of --aa in the lab")->capture_default_str();
+  cmd->add_option("--boots", opt->boots, "boots a side where time is measured; on the host, runs")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  cmd->add_option("--seed", opt->seed, "of the order of runs on the host")->capture_default_str();
+  cmd->add_flag("--mutants", opt->mutants,
+                "build the kernels of kernel-configs/mutants, see whether each is caught");
+  cmd->add_option("--mutant", opt->mutant_names, "only those: globs joined with commas")
+      ->capture_default_str();
+  opt->build.source = "debian:7.2";
+  add_build_options(*cmd, opt->build);
+  add_plan_options(*cmd, opt->plan);
+  opt->lab.replicas = 1;
+  add_lab_run_options(*cmd, *opt);
+  cmd->callback([opt, &exit_status] { exit_status = run_selfcheck(*opt, std::cout); });
+}
+
+}  // namespace rmaplab

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/host_run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "results/wire.h"
+
+namespace rmaplab
+{
+
+namespace
+{
+
+// Takes records over while the runner works.
+Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
+{
+  HostRun host;
+  RecordReader reader;
+  std::string rows = samples_header();
+  while (!interrupted()) {
+    std::vector<Record> records;
+    const auto more = reader.read_some(pipe.get(), 200, records);
+    if (!more)
+      return more.error();
+    if (!*more)
+      break;
+    for (const Record& record : records) {
+      const std::string& text = record.payload;
+      if (record.kind == "sample") {
+        rows += text;
+      } else if (record.kind == "env") {
+        const auto equals = text.find('=');
+        host.run.manifest[text.substr(0, equals)] = text.substr(equals + 1);
+      } else if (record.kind == "dmesg") {
+        host.run.dmesg += text;
+      } else if (record.kind == "err") {
+        host.complaints += text;
+      } else if (record.kind == "progress") {
+        const auto words = split_blanks(text);
+        const double done = parse_double(words[0]).value_or(0);
+        const double all = words.size() > 1 ? parse_double(words[1]).value_or(1) : 1;
+        screen.show(all > 0 ? done / all : 0, text);
+      }
+    }
+  }
+  host.ended = reader.ended();
+  if (host.ended)
+    if (const auto status = runner.wait(10'000))
+      host.status = WIFEXITED(*status) ? WEXITSTATUS(*status) : kCheckFailed;
+  auto samples = parse_samples("results of the runner", rows);
+  if (!samples)
+    return samples.error();
+  host.run.samples = *std::move(samples);
+  return host;
+}
+
+}  // namespace
+
+Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
+{
+  const auto traces = trace_facts(plan);
+  if (!traces)
+    return traces.error();
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0)
+    return os_error("pipe");
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  SpawnOptions options;
+  options.argv = runner_arguments(plan);
+  add_start(options.argv, "host", 1);
+  options.argv.insert(options.argv.begin(), program_directory() / "rmaplab-runner");
+  options.stdout_fd = write_end.get();
+  options.own_group = true;
+  auto runner = Child::spawn(options);
+  if (!runner)
+    return runner.error();
+  write_end.reset();
+  auto host = collect(*runner, std::move(read_end), screen);
+  if (interrupted()) {
+    // It has what a killed process would leave: a trace buffer in the kernel.
+    constexpr int kGraceMs = 5000;
+    ::kill(runner->pid(), SIGTERM);
+    static_cast<void>(runner->wait(kGraceMs));
+  }
+  runner->kill_and_reap();
+  if (!host)
+    return host;
+  Manifest& manifest = host->run.manifest;
+  manifest.insert(traces->begin(), traces->end());
+  manifest.insert({{"mode", "host"},
+                   {"kernel.source", "the running kernel"},
+                   {"rmaplab.version", version()},
+                   {"command", command_line()},
+                   {"host.cpu", manifest_value(manifest, "guest.cpu")}});
+  return host;
+}
+
+}  // namespace rmaplab

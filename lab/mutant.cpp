@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/mutant.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "lab/patch_series.h"
+#include "results/metric.h"
+
+namespace rmaplab
+{
+
+Result<Mutant> parse_mutant(const std::string& name, std::string_view text)
+{
+  Mutant mutant{.name = name.substr(0, name.rfind('.'))};
+  std::string change;
+  const std::map<std::string, std::string*, std::less<>> fields = {
+      {"Mutant", &mutant.title},        {"Breaks", &mutant.breaks}, {"Workload", &mutant.workload},
+      {"Arguments", &mutant.arguments}, {"Metric", &mutant.metric}, {"Change", &change},
+      {"Function", &mutant.function}};
+  auto expected = [&](std::size_t line, const std::string& what) {
+    return Error{.code = Errc::parse,
+                 .context = fmt::format("{}:{}: expected {}", name, line, what)};
+  };
+  std::string* field = nullptr;
+  std::map<std::string, std::size_t, std::less<>> seen;
+  std::size_t number = 0;
+  for (const auto line : lines_of(text)) {
+    ++number;
+    if (trim(line).empty() || line.substr(0, 4) == "diff")
+      break;
+    if (line.substr(0, 2) == "  " && field) {
+      *field += " " + std::string(trim(line));
+      continue;
+    }
+    const auto colon = line.find(':');
+    const auto found = fields.find(line.substr(0, colon));
+    if (colon == std::string_view::npos || found == fields.end())
+      return expected(number,
+                      "one of the fields Mutant, Breaks, Workload, Arguments, Metric, "
+                      "Change, Function");
+    field = found->second;
+    *field = trim(line.substr(colon + 1));
+    seen[found->first] = number;
+  }
+  for (const auto& [key, value] : fields)
+    if (seen.find(key) == seen.end() || (value->empty() && key != "Arguments"))
+      return expected(number, fmt::format("a field {} above", key));
+  if (!find_metric(mutant.metric))
+    return expected(seen["Metric"], fmt::format("a metric, found \"{}\"", mutant.metric));
+  mutant.relative = change.back() == '%';
+  const std::string amount(
+      trim(std::string_view(change).substr(0, change.size() - (mutant.relative ? 1 : 0))));
+  const auto value = parse_double(amount[0] == '+' ? amount.substr(1) : amount);
+  if (!value || *value == 0)
+    return expected(seen["Change"], fmt::format("a change like +10% or -1, found \"{}\"", change));
+  mutant.change = mutant.relative ? *value / 100 : *value;
+  auto patches = parse_patches(name, text);
+  if (!patches)
+    return patches.error();
+  if (patches->patches.size() != 1)
+    return expected(number, "one diff below");
+  mutant.diff = patches->patches[0].diff;
+  return mutant;
+}
+
+std::string change_text(const Mutant& mutant)
+{
+  return mutant.relative ? fmt::format("{:+.4g}%", mutant.change * 100)
+                         : fmt::format("{:+.4g}", mutant.change);
+}
+
+}  // namespace rmaplab

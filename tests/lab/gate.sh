@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The gate as a CI job uses it: a stored baseline passes against its own kernel, another kernel
+# fails with the functions to blame, a policy lets it pass, and what cannot be compared is refused.
+. "$(dirname "$0")/../lib.sh"
+need_kernel debian:6.19 debian:7.0
+gate() { run "$RMAPLAB" gate "$@" -w fork_flat --replicas 1 --passes bare,state -o "$work/g" --functions; }
+
+run "$RMAPLAB" run --kernel debian:6.19 -w fork_flat --replicas 1 --passes bare,state -o "$work/o" --label b
+expect_status 0
+baseline=$(echo "$work"/o/b/*)
+gate "$baseline" debian:6.19 --label same --junit "$work/same.xml"
+expect_status 0; expect out '^KTAP version 1$'; expect out '^# PASS: [0-9]+ pass, 0 fail, 0 inconclusive'
+grep -q '<testsuites name="rmaplab gate"' "$work/same.xml" || fail "no JUnit"
+
+gate debian:6.19 debian:7.0 --label other --junit "$work/other.xml"
+expect_status 1; expect out '^not ok [0-9]+ fork_flat vmas=0: instructions$'
+expect out '^#   [a-z_]+: [+-][0-9.]+ instructions/op$'; expect out '^# FAIL: '
+grep -q '<failure message="worse by more than 0.1 %">' "$work/other.xml" || fail "no failure in JUnit"
+
+echo 'limit instructions * 50%' >"$work/policy"
+gate "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
+expect_status 0
+echo 'limit nosuch * 50%' >>"$work/policy"
+gate "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
+expect_status 2; expect_one_line err; expect err 'policy:2: expected a metric, found "nosuch"'
+sed -i 's/"mode": "exact"/"mode": "smp"/' "$work/g/other/head/manifest.json"
+gate "$work/g/other/base" "$work/g/other/head"
+expect_status 2; expect_one_line err; expect err 'differ in mode \(exact against smp\)'

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/mutant.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "base/files.h"
+#include "lab/kernel_build.h"
+
+namespace rmaplab
+{
+namespace
+{
+
+const std::string kHeader =
+    "Mutant: an AVC is leaked every 16th time\n"
+    "Breaks: it is taken off its list\n"
+    "  and never freed.\n"
+    "Workload: fork_flat\n"
+    "Arguments: vmas=64\n"
+    "Metric: unfreed_anon_vma_chain\n"
+    "Change: +1\n"
+    "Function: unlink_anon_vmas\n";
+const std::string kDiff =
+    "\ndiff --git a/mm/rmap.c b/mm/rmap.c\n--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -1 +1 @@\n-a\n+b\n";
+
+std::string rejected(const std::string& text)
+{
+  const auto mutant = parse_mutant("m.patch", text);
+  return mutant ? "accepted" : to_string(mutant.error());
+}
+
+std::string replaced(const std::string& from, const std::string& to)
+{
+  std::string text = kHeader + kDiff;
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(Mutant, HeaderSaysWhatMustShowIt)
+{
+  const auto mutant = parse_mutant("avc-leaked.patch", kHeader + kDiff);
+  ASSERT_TRUE(mutant) << to_string(mutant.error());
+  EXPECT_EQ(mutant->name, "avc-leaked");
+  EXPECT_EQ(mutant->breaks, "it is taken off its list and never freed.");
+  EXPECT_EQ(mutant->workload, "fork_flat");
+  EXPECT_EQ(mutant->change, 1);
+  EXPECT_FALSE(mutant->relative);
+  EXPECT_EQ(mutant->diff, kDiff.substr(1));
+}
+
+TEST(Mutant, ChangeIsRelativeOrACount)
+{
+  const auto mutant = parse_mutant("m.patch", replaced("+1\n", "-0.5%\n"));
+  ASSERT_TRUE(mutant);
+  EXPECT_TRUE(mutant->relative);
+  EXPECT_DOUBLE_EQ(mutant->change, -0.005);
+  EXPECT_EQ(change_text(*mutant), "-0.5%");
+}
+
+TEST(Mutant, MistakesAreNamedWithTheirLine)
+{
+  EXPECT_EQ(rejected(replaced("Metric: unfreed_anon_vma_chain", "Metric: leaks")),
+            "m.patch:6: expected a metric, found \"leaks\"");
+  EXPECT_EQ(rejected(replaced("+1\n", "lots\n")),
+            "m.patch:7: expected a change like +10% or -1, found \"lots\"");
+  EXPECT_EQ(rejected(replaced("Function: unlink_anon_vmas\n", "")),
+            "m.patch:8: expected a field Function above");
+  EXPECT_EQ(rejected(replaced("Workload:", "Workloads:")),
+            "m.patch:4: expected one of the fields Mutant, Breaks, Workload, Arguments, Metric, "
+            "Change, Function");
+  EXPECT_NE(rejected(kHeader), "accepted");
+}
+
+TEST(Mutant, ThoseThatComeWithUsAreAtLeastTwelveAndReadable)
+{
+  std::set<std::string> titles;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(kernel_configs_folder() / "mutants")) {
+    const auto text = read_file(entry.path());
+    ASSERT_TRUE(text);
+    const auto mutant = parse_mutant(entry.path().filename(), *text);
+    ASSERT_TRUE(mutant) << to_string(mutant.error());
+    titles.insert(mutant->title);
+  }
+  EXPECT_GE(titles.size(), 12u);
+}
+
+}  // namespace
+}  // namespace rmaplab
