@@ -7,13 +7,13 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/ktap.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "conformance/answers.h"
 #include "conformance/check.h"
 #include "conformance/kin.h"
-#include "base/ktap.h"
 
 namespace rmaplab
 {

@@ -20,7 +20,7 @@ struct Kernel {
   std::string source;  // where it came from: Debian package and version, or a path
   std::string series;  // patches on that source, or taken off it, in words; "" for none
   std::filesystem::path image;
-  std::filesystem::path config;      // "" when it came without one
+  std::filesystem::path config;  // "" when it came without one
   // Its module brd, which is a guest's swap, as it came: compressed or not. "" when that is
   // built in, or not to be had.
   std::filesystem::path ram_disk;
