@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/files.h"
+#include "cli/function_run.h"
 #include "cli/kernel_pair.h"
 #include "cli/selfcheck_store.h"
 #include "cli/stored_runs.h"

@@ -7,6 +7,7 @@
 
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "cli/function_run.h"
 #include "cli/host_run.h"
 #include "cli/lab_run.h"
 #include "reports/report.h"

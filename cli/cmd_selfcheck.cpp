@@ -141,8 +141,9 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
 
 struct Caught {
   bool caught = false;
-  std::string seen;      // "+12.3%"
-  std::string function;  // the one that the header names, with its rank, or the first
+  std::string seen = "-";  // "+12.3%"
+  std::string why;         // where an oracle failed the workload, so that there is no figure
+  std::string function;    // the one that the header names, with its rank, or the first
 };
 
 Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
@@ -155,7 +156,7 @@ Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
       mutant.change > 0 ? "lower" : "higher");
   const auto policy = Policy::parse(mutant.name, text);
   if (!policy)
-    return {.seen = to_string(policy.error())};
+    return {.why = to_string(policy.error())};
   const Comparison comparison = compare_runs(base, head);
   const Gate gate = judge(comparison, *policy);
   Caught caught;
@@ -168,7 +169,7 @@ Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
               ? fmt::format("{:+.3g}%", *row.row.change * 100)
               : fmt::format("{:+.6g}", row.row.head.spread->median - row.row.base.spread->median);
     else
-      caught.seen = row.why;
+      caught.why = row.why;
     caught.caught = row.verdict == GateVerdict::fail;
   }
   const auto functions = function_changes(base, head, mutant.workload, mutant.arguments);
@@ -258,7 +259,7 @@ int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
     out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", mutant.name, mutant.metric,
                        change_text(mutant), caught.seen, caught.caught ? "caught" : "MISSED",
                        caught.function)
-        << std::flush;
+        << (caught.why.empty() ? "" : "    " + caught.why + "\n") << std::flush;
   }
   out << fmt::format("{} of {} caught\n", caught_all, mutants->size());
   return caught_all == mutants->size() ? kDone : kCheckFailed;

@@ -3,16 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "base/files.h"
 #include "base/process.h"
-#include "base/text.h"
-#include "lab/function_counting.h"
-#include "results/function_counts.h"
-#include "session/function_rows.h"
-#include "session/plan.h"
+#include "cli/function_run.h"
 
 namespace rmaplab
 {
@@ -29,118 +24,6 @@ void add_lab_run_options(CLI::App& cmd, LabRunOptions& opt)
   add_lab_options(cmd, opt);
 }
 
-Result<> check_functions(const LabRunOptions& opt)
-{
-  const auto refuse = [](const std::string& why) {
-    return Error{.code = Errc::usage, .context = "--functions: " + why};
-  };
-  const auto passes = split(opt.plan.passes, ',');
-  if (!opt.functions)
-    return ok();
-  if (opt.lab.mode != "exact")
-    return refuse("instructions are counted in the exact lab only, not in mode " + opt.lab.mode);
-  if (opt.kernel.architecture != "amd64")
-    return refuse("guests of " + opt.kernel.architecture + " are not counted yet, only amd64");
-  if (!opt.plan.passes.empty() && std::ranges::find(passes, "bare") == passes.end())
-    return refuse("functions are counted in the pass bare, which is not among the passes");
-  return ok();
-}
-
-namespace
-{
-
-// The plugin, and for each kernel its symbols in a file.
-struct FunctionCounting {
-  FunctionPlugin plugin;
-  std::vector<KernelSymbols> symbols;
-  TempDir folder;
-  std::filesystem::path file(std::size_t kernel) const
-  {
-    return folder.path() / fmt::format("symbols.{}", kernel);
-  }
-};
-
-Result<FunctionCounting> prepare_functions(const std::vector<Kernel>& kernels,
-                                           const LabRunOptions& opt, Screen& screen)
-{
-  const auto machine = machine_for(opt.kernel.architecture);
-  if (!machine)
-    return machine.error();
-  if (const auto there = qemu_version(*machine); !there)
-    return there.error();
-  const auto plugin = find_function_plugin(*machine);
-  if (!plugin)
-    return plugin.error();
-  auto folder = TempDir::create("rmaplab-symbols-");
-  if (!folder)
-    return folder.error();
-  FunctionCounting counting{.plugin = *plugin, .symbols = {}, .folder = *std::move(folder)};
-  for (const Kernel& kernel : kernels) {
-    auto symbols = symbols_of(kernel, opt.lab, screen.notify(), [&](const BootProgress& progress) {
-      screen.show(progress.fraction, "symbols of " + kernel.release);
-    });
-    if (!symbols)
-      return symbols.error();
-    if (auto put = write_file(counting.file(counting.symbols.size()), symbols->table.text); !put)
-      return put.error();
-    counting.symbols.push_back(*std::move(symbols));
-  }
-  return counting;
-}
-
-// Why the symbols are not those of the kernel that ran; "" where they are.
-std::string other_kernel(const KernelSymbols& symbols, const Manifest& manifest)
-{
-  const auto differs = [&](const char* key, const std::string& expected) {
-    const std::string said = manifest_value(manifest, key);
-    return said == expected ? ""
-                            : fmt::format("{} is {} by {}, {} in the guest", key, expected,
-                                          symbols.source, said.empty() ? "not known" : said);
-  };
-  const SymbolTable& table = symbols.table;
-  const std::string place = differs("kernel.code_address", fmt::format("{:x}", table.text_address));
-  return !place.empty() || table.text_bytes == 0
-             ? place
-             : differs("kernel.code_bytes", std::to_string(table.text_bytes));
-}
-
-// What was counted becomes rows, unless it was counted by addresses of another kernel.
-void add_function_rows(KernelRun& run, const FunctionPlugin& plugin, const KernelSymbols& symbols,
-                       const LabRunOptions& opt)
-{
-  run.manifest["functions.plugin_api"] = std::to_string(plugin.api);
-  run.manifest["functions.symbols"] = symbols.source + " sha256 " + symbols.sha256;
-  if (run.function_counts.empty())
-    return;
-  if (const std::string why = other_kernel(symbols, run.manifest); !why.empty()) {
-    run.failures.push_back("functions not counted: " + why);
-    return;
-  }
-  for (const auto& [boot, text] : run.function_counts) {
-    std::vector<Sample> of_boot;
-    for (const Sample& sample : run.samples)
-      if (sample.boot == boot)
-        of_boot.push_back(sample);
-    const auto counts = parse_function_counts(fmt::format("plugin, boot {}", boot), text);
-    const auto cases = plan_cases({.mode = Mode::exact,
-                                   .preset = opt.plan.preset,
-                                   .filter = opt.plan.workloads(),
-                                   .arguments = opt.plan.arguments,
-                                   .passes = opt.plan.passes,
-                                   .traces = opt.plan.traces,
-                                   .replica = opt.lab.first_replica + boot - 1,
-                                   .pin = opt.plan.pin});
-    if (!counts || !cases) {
-      run.failures.push_back(to_string(counts ? cases.error() : counts.error()));
-      continue;
-    }
-    for (Sample& row : function_rows(*counts, *cases, of_boot))
-      run.samples.push_back(std::move(row));
-  }
-}
-
-}  // namespace
-
 Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernels,
                                                const LabRunOptions& opt, Screen& screen)
 {
@@ -153,13 +36,11 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
   LabOptions lab = opt.lab;
   std::optional<FunctionCounting> counting;
   if (opt.functions) {
-    auto prepared = prepare_functions(kernels, opt, screen);
+    auto prepared = FunctionCounting::prepare(kernels, opt, screen);
     if (!prepared)
       return prepared.error();
     counting.emplace(*std::move(prepared));
-    lab.function_plugin = counting->plugin.file;
-    for (std::size_t i = 0; i < kernels.size(); ++i)
-      lab.function_symbols.push_back(counting->file(i));
+    counting->arm(lab);
   }
   auto measured = measure_kernels(
       kernels, lab,
@@ -180,7 +61,7 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
       one.manifest.insert(traces->begin(), traces->end());
   if (measured && counting)
     for (std::size_t i = 0; i < kernels.size(); ++i)
-      add_function_rows((*measured)[i], counting->plugin, counting->symbols[i], opt);
+      counting->add_rows((*measured)[i], i, opt);
   return measured;
 }
 

@@ -14,8 +14,6 @@ struct LabRunOptions : LabCommandOptions {
   bool functions = false;  // count instructions by kernel function
 };
 void add_lab_run_options(CLI::App& cmd, LabRunOptions& opt);
-// Errc::usage where functions are asked for and cannot be counted.
-Result<> check_functions(const LabRunOptions& opt);
 
 // Boots all of them and runs the plan; progress on the screen.
 Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernels,

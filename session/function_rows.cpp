@@ -46,10 +46,14 @@ std::vector<Sample> function_rows(const std::vector<FunctionCount>& counts,
     sum.instructions += count.instructions;
   }
   std::vector<Sample> rows;
+  const Sample* whole = nullptr;
+  std::pair<std::size_t, int> of{SIZE_MAX,
+                                 0};  // window and repetition: those of one follow another
   for (const auto& [key, sum] : sums) {
     const auto& [window, repetition, function] = key;
-    const Sample* whole =
-        window < cases.size() ? whole_of(cases[window], repetition, samples) : nullptr;
+    if (of != std::pair{window, repetition})
+      whole = window < cases.size() ? whole_of(cases[window], repetition, samples) : nullptr;
+    of = {window, repetition};
     if (!whole)
       continue;
     const double divisor = static_cast<double>(sum.operations) *
