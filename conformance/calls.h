@@ -7,12 +7,12 @@
 
 #include <cstddef>
 
+#include "base/relocate_flags.h"
+
 namespace rmaplab
 {
 
 inline constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-inline constexpr int kRelocateAnon = 8;       // MREMAP_RELOCATE_ANON: posted in 2025, in no release
-inline constexpr int kMustRelocateAnon = 16;  // MREMAP_MUST_RELOCATE_ANON, likewise
 
 // Private anonymous memory exactly there, over what is there; `flags` are added.
 void map(char* at, std::size_t pages, int prot = kReadWrite, int flags = 0);

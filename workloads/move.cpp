@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/relocate_flags.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -18,10 +19,6 @@ namespace rmaplab
 
 namespace
 {
-
-// include/uapi/linux/mman.h of series 2; never merged, and no header of libc has them.
-constexpr unsigned long kRelocateAnon = 8;
-constexpr unsigned long kMustRelocateAnon = 16;
 
 // include/uapi/linux/userfaultfd.h of 6.8, which the build machine's may predate.
 constexpr std::uint64_t kFeatureMove = std::uint64_t{1} << 16;
@@ -42,13 +39,13 @@ std::uint64_t address_of(const char* pointer)
 }
 
 // libc may drop flags that it does not know.
-bool remap(char* from, char* to, std::size_t bytes, unsigned long extra_flags)
+bool remap(char* from, char* to, std::size_t bytes, int extra_flags)
 {
   return ::syscall(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | extra_flags,
                    to) != -1;
 }
 
-unsigned long relocation_flag(Way way)
+int relocation_flag(Way way)
 {
   return way == way::relocate ? kRelocateAnon : way == way::must ? kMustRelocateAnon : 0;
 }
@@ -128,7 +125,7 @@ Error missing(std::string what)
 }
 
 // One page that has no faults yet: a kernel that has the flag moves it without more ado.
-Result<> has_flag(unsigned long flag, const char* name)
+Result<> has_flag(int flag, const char* name)
 {
   void* const two =
       ::mmap(nullptr, 2 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -171,7 +168,7 @@ Argument way_argument()
 
 Result<Mover> Mover::create(Way way)
 {
-  if (const unsigned long flag = relocation_flag(way); flag != 0)
+  if (const int flag = relocation_flag(way); flag != 0)
     if (auto has =
             has_flag(flag, way == way::must ? "MREMAP_MUST_RELOCATE_ANON" : "MREMAP_RELOCATE_ANON");
         !has)
