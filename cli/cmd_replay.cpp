@@ -2,11 +2,18 @@
 // replay: a recorded program, played once on the running kernel.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
+#include <map>
+#include <optional>
 
+#include "base/files.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
+#include "probes/vma_count.h"
+#include "replay/program.h"
 #include "replay/replay_input.h"
+#include "workloads/move.h"
 
 namespace rmaplab
 {
@@ -20,6 +27,46 @@ struct ReplayCommandOptions {
   std::string pace = "asap";
   int copies = 1;
   int timeout_s = 300;
+  bool relocate = false;
+  std::string curve;  // file, "-" for standard output
+};
+
+// The VMAs of the recorded program as it goes: a line for each call that may change their
+// number, as docs/replay.md says. Strict order only: nobody else runs while one is counted.
+class VmaCurve
+{
+ public:
+  void look(std::uint32_t process, pid_t pid, const TraceRow& row, std::size_t line)
+  {
+    const auto count =
+        read_vma_count("/proc", pid, {.begin = kReplayArenaBegin, .end = kReplayArenaEnd});
+    if (!count) {
+      failed_ = failed_ ? failed_ : count.error();
+      return;
+    }
+    vmas_[process] = count->in_range;
+    std::uint64_t all = 0;
+    for (const auto& [number, vmas] : vmas_)
+      all += vmas;
+    most_ = std::max(most_, all);
+    text_ +=
+        fmt::format("{},{},{},{},{}\n", line, to_string(row.event), process, count->in_range, all);
+    if (row.event == TraceEvent::exit)
+      vmas_.erase(process);
+  }
+  std::uint64_t most() const { return most_; }
+  Result<std::string> csv() const
+  {
+    if (failed_)
+      return *failed_;
+    return "row,event,process,vmas,all_processes\n" + text_;
+  }
+
+ private:
+  std::map<std::uint32_t, std::uint64_t> vmas_;  // of living processes
+  std::uint64_t most_ = 0;
+  std::string text_;
+  std::optional<Error> failed_;
 };
 
 std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, const Trace& trace,
@@ -28,6 +75,7 @@ std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, 
   std::string text = fmt::format(
       "calls        {:>12}\n"
       "as recorded  {:>12}  {:.3f} %\n"
+      "moves        {:>12}\n"
       "touches      {:>12}  {} refused\n"
       "processes    {:>12}\n"
       "threads      {:>12}\n"
@@ -36,7 +84,7 @@ std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, 
       outcome.calls
           ? 100.0 * static_cast<double>(outcome.as_recorded) / static_cast<double>(outcome.calls)
           : 100.0,
-      outcome.touches, outcome.refused, outcome.processes, outcome.threads, seconds);
+      outcome.moves, outcome.touches, outcome.refused, outcome.processes, outcome.threads, seconds);
   if (outcome.mappings_failed)
     text += fmt::format("{} mappings of a program's start failed\n", outcome.mappings_failed);
   if (outcome.not_replayed)
@@ -59,11 +107,25 @@ int run_replay(const ReplayCommandOptions& opt, std::ostream& out)
   if (trace.header.lost)
     std::cerr << fmt::format("rmaplab: the recorder lost {} events of this trace\n",
                              trace.header.lost);
-  auto replay =
-      prepare(trace, {.order = opt.order == "tree" ? ReplayOrder::tree : ReplayOrder::strict,
-                      .pace = opt.pace == "recorded" ? ReplayPace::recorded : ReplayPace::asap,
-                      .copies = opt.copies,
-                      .timeout_s = opt.timeout_s});
+  ReplayOptions options = {.order = opt.order == "tree" ? ReplayOrder::tree : ReplayOrder::strict,
+                           .pace = opt.pace == "recorded" ? ReplayPace::recorded : ReplayPace::asap,
+                           .copies = opt.copies,
+                           .timeout_s = opt.timeout_s,
+                           .relocate = opt.relocate};
+  if (opt.relocate)
+    if (const auto can = Mover::create(way::relocate); !can)
+      return complain(can.error());
+  VmaCurve curve;
+  if (!opt.curve.empty()) {
+    if (options.order != ReplayOrder::strict || opt.copies != 1)
+      return complain({.code = Errc::usage,
+                       .context = "--curve: VMAs are counted in the strict order of one copy"});
+    options.look = [&](std::uint32_t process, pid_t pid, std::uint32_t row) {
+      curve.look(process, pid, trace.rows[row], row + 1);
+    };
+    options.pauses = ReplayPauses::calls;
+  }
+  auto replay = prepare(trace, options);
   if (!replay)
     return complain(replay.error());
   const std::uint64_t began_ns = monotonic_ns();
@@ -72,6 +134,18 @@ int run_replay(const ReplayCommandOptions& opt, std::ostream& out)
     return complain(outcome.error());
   out << outcome_text(*outcome, opt.trace, trace,
                       static_cast<double>(monotonic_ns() - began_ns) * 1e-9);
+  if (opt.curve.empty())
+    return kDone;
+  const auto csv = curve.csv();
+  if (!csv)
+    return complain(csv.error());
+  out << fmt::format("most VMAs    {:>12}\n", curve.most());
+  if (opt.curve == "-") {
+    out << *csv;
+    return kDone;
+  }
+  if (const auto written = write_file(opt.curve, *csv); !written)
+    return complain(written.error());
   return kDone;
 }
 
@@ -95,6 +169,11 @@ void add_replay(CLI::App& app, int& exit_status)
   cmd->add_option("--copies", opt->copies, "process trees at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  cmd->add_flag("--relocate", opt->relocate,
+                "ask for MREMAP_RELOCATE_ANON in every mremap that moved");
+  cmd->add_option("--curve", opt->curve,
+                  "count VMAs after each call that may change their number, into a CSV file\n"
+                  "(-: standard output); the time that is printed then means nothing");
   cmd->add_option("--timeout", opt->timeout_s, "seconds without progress before it is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));

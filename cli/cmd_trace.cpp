@@ -84,7 +84,7 @@ int verify_run(const std::string& folder, const std::string& path, const Trace& 
         {.code = Errc::usage,
          .context = fmt::format("{}: {} of {}", folder,
                                 recorded.empty() ? "has no replay" : "has another file", path)});
-  const std::string arguments = fmt::format("trace={};order=strict;copies=1", label);
+  const std::string arguments = fmt::format("trace={};order=strict;copies=1;moves=recorded", label);
   std::map<std::string, double> values;
   for (const Sample& sample : run->samples)
     if (sample.workload == kReplayWorkload && sample.arguments == arguments && sample.value &&

@@ -169,7 +169,7 @@ void add_plan_options(CLI::App& cmd, PlanOptions& opt)
                  "what is not named is as in its first quick case");
   cmd.add_option("--trace", opt.traces,
                  "a recorded program to replay, again for each; without -w nothing else runs.\n"
-                 "Arguments of `replay`: order=strict|tree, copies=N")
+                 "Arguments of `replay`: order=strict|tree, copies=N, moves=recorded|relocate")
       ->allow_extra_args(false);
   cmd.add_option("--pin", opt.pin,
                  "processes and threads of workloads: none, all on one CPU, or spread over them")

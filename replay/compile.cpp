@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 
+#include "base/relocate_flags.h"
 #include "replay/arena_map.h"
 
 #ifndef MAP_DROPPABLE
@@ -378,10 +379,13 @@ void Compiler::remap_row(const TraceRow& r)
   if (r.result >= 0) {
     target = arena(r, as_u64(r.result));
     expected = static_cast<std::int64_t>(target);
-    if (r.result == static_cast<std::int64_t>(r.address) && flags == MREMAP_MAYMOVE)
+    if (r.result == static_cast<std::int64_t>(r.address) && flags == MREMAP_MAYMOVE) {
       flags = 0;  // in place, or a divergence: never anywhere else
-    else if (r.result != static_cast<std::int64_t>(r.address))
-      flags |= MREMAP_FIXED | MREMAP_MAYMOVE;
+    } else if (r.result != static_cast<std::int64_t>(r.address)) {
+      flags |=
+          MREMAP_FIXED | MREMAP_MAYMOVE | (options_.relocate ? std::uint64_t{kRelocateAnon} : 0);
+      ++out_.moves;
+    }
   } else if (!(flags & MREMAP_FIXED)) {
     flags &= ~as_u64(MREMAP_MAYMOVE);
   }

@@ -38,6 +38,7 @@ struct CompileOptions {
   ReplayPace pace = ReplayPace::asap;
   ReplayPauses pauses = ReplayPauses::none;
   std::uint32_t pause_row = kNoRow;  // of ReplayPauses::row
+  bool relocate = false;             // moves to another address ask for MREMAP_RELOCATE_ANON
   // MAP_DROPPABLE is since 6.11; without it such memory is private and not reserved.
   bool droppable = true;
 };
@@ -59,6 +60,7 @@ struct CompiledProgram {
   bool is_layout(std::uint32_t op) const { return layout[op]; }
   std::uint32_t threads = 0;   // thread 0 is unused and not counted
   std::uint64_t calls = 0;     // of the recorded program, with a result to compare
+  std::uint64_t moves = 0;     // those of them that are mremap to another address, and succeed
   std::uint64_t mappings = 0;  // calls of ours for `vma` rows
   std::uint64_t touches = 0;
   std::uint64_t not_replayed = 0;

@@ -577,6 +577,7 @@ ReplayOutcome Conductor::outcome()
   const CompiledProgram& program = state_.program;
   const std::uint64_t copies = state_.copies.size();
   ReplayOutcome outcome = {.calls = program.calls * copies,
+                           .moves = program.moves * copies,
                            .touches = program.touches * copies,
                            .threads = program.threads * copies,
                            .not_replayed = program.not_replayed * copies,
@@ -624,6 +625,7 @@ Result<PreparedReplay> prepare(const Trace& trace, const ReplayOptions& options)
                                  .pace = options.pace,
                                  .pauses = options.watches() ? options.pauses : ReplayPauses::none,
                                  .pause_row = options.pause_row,
+                                 .relocate = options.relocate,
                                  .droppable = kernel_has_droppable()});
   if (!program)
     return program.error();

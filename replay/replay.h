@@ -28,6 +28,9 @@ struct ReplayOptions {
   ReplayPace pace = ReplayPace::asap;
   int copies = 1;       // process trees at once
   int timeout_s = 300;  // without any progress
+  // Every mremap to another address asks for MREMAP_RELOCATE_ANON, as if the recorded program
+  // had. The kernel must have it (Mover::create()): where it has not, each is a divergence.
+  bool relocate = false;
   // Called while a process stands still after that row of the trace, or before, where the row is
   // its exit; see ReplayPauses. `tid` is that of a thread of it which lives. The conductor polls
   // then: not for measuring time.
@@ -54,6 +57,7 @@ struct FirstDivergence {
 struct ReplayOutcome {
   std::uint64_t calls = 0;
   std::uint64_t as_recorded = 0;
+  std::uint64_t moves = 0;            // of the calls: mremap to another address
   std::uint64_t mappings_failed = 0;  // of `vma` rows, which are no calls of the program
   std::optional<FirstDivergence> first;
   std::uint64_t touches = 0;

@@ -16,6 +16,7 @@
 
 #include "replay/replay.h"
 #include "replay/replay_input.h"
+#include "workloads/move.h"
 
 namespace rmaplab
 {
@@ -23,7 +24,7 @@ namespace rmaplab
 namespace
 {
 
-enum Place : std::size_t { kTrace, kOrder, kCopies };
+enum Place : std::size_t { kTrace, kOrder, kCopies, kMoves };
 
 struct Traces {
   std::vector<std::string> paths;
@@ -52,12 +53,17 @@ Result<> replay(benchmark::State& state, Meter& meter)
   const bool strict = state.range(kOrder) == 0;
   if (copies < 1)
     return Error{.code = Errc::usage, .context = "replay: expected at least one copy"};
+  const bool relocate = state.range(kMoves) == 1;
+  if (relocate)
+    if (const auto can = Mover::create(way::relocate); !can)
+      return can.error();
   const auto input = read_replay_input(path, copies);
   if (!input)
     return input.error();
   ReplayOptions options = {.order = strict ? ReplayOrder::strict : ReplayOrder::tree,
-                           .copies = copies};
-  const bool still = holds_nothing({0, state.range(kOrder), state.range(kCopies)}).empty();
+                           .copies = copies,
+                           .relocate = relocate};
+  const bool still = holds_nothing({0, state.range(kOrder), state.range(kCopies), 0}).empty();
   if (meter.observing() && still) {
     options.pauses = ReplayPauses::row;
     options.pause_row = busiest_moment(input->trace).row;
@@ -105,7 +111,8 @@ Workload make_workload(const std::vector<std::string>& labels)
                     .item = "replay",
                     .arguments = {{.name = "trace", .labels = {labels.begin(), labels.end()}},
                                   {.name = "order", .labels = {"strict", "tree"}},
-                                  {.name = "copies", .labels = {}}},
+                                  {.name = "copies", .labels = {}},
+                                  {.name = "moves", .labels = {"recorded", "relocate"}}},
                     .quick = {},
                     .full = {},
                     .weight = [](const Values&) -> std::int64_t { return 1'000'000'000; },
@@ -114,9 +121,9 @@ Workload make_workload(const std::vector<std::string>& labels)
                     .holds_nothing = holds_nothing};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto trace = static_cast<std::int64_t>(i);
-    workload.quick.push_back({trace, 0, 1});
-    workload.full.push_back({trace, 0, 1});
-    workload.full.push_back({trace, 1, 1});
+    workload.quick.push_back({trace, 0, 1, 0});
+    workload.full.push_back({trace, 0, 1, 0});
+    workload.full.push_back({trace, 1, 1, 0});
   }
   return workload;
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include "base/relocate_flags.h"
 #include "tests/replay/trace_builder.h"
 
 namespace rmaplab
@@ -50,6 +51,22 @@ TEST(Compile, AMoveGoesWhereItWent)
   EXPECT_EQ(move.a3, static_cast<std::uint32_t>(MREMAP_MAYMOVE | MREMAP_FIXED));
   EXPECT_EQ(move.a4, move.a0 + 8 * kPage);
   EXPECT_EQ(move.expected, static_cast<std::int64_t>(move.a4));
+}
+
+TEST(Compile, OnlyMovesThatWentElsewhereAreRelocated)
+{
+  const Trace trace = TraceBuilder()
+                          .map(kAt, 1)
+                          .remap(kAt, 1, kAt + 8 * kPage, 2)
+                          .remap(kAt + 8 * kPage, 2, kAt + 8 * kPage, 1)
+                          .exit()
+                          .take();
+  const auto program = compile(trace, {.relocate = true});
+  ASSERT_TRUE(program) << to_string(program.error());
+  EXPECT_EQ(program->ops[1].a3,
+            static_cast<std::uint32_t>(MREMAP_MAYMOVE | MREMAP_FIXED | kRelocateAnon));
+  EXPECT_EQ(program->ops[2].a3, 0u);
+  EXPECT_EQ(program->moves, 1u);
 }
 
 TEST(Compile, AResizeInPlaceMayNotMove)

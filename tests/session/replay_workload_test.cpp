@@ -52,9 +52,10 @@ TEST_F(ReplayWorkload, IsPlannedOnceATraceAndOrder)
   for (const PlannedCase& planned : *cases)
     if (planned.workload->name != "null")
       arguments.push_back(arguments_text(*planned.workload, planned.values));
-  EXPECT_EQ(arguments, (std::vector<std::string>{
-                           "trace=a;order=strict;copies=1", "trace=a;order=tree;copies=1",
-                           "trace=b;order=strict;copies=1", "trace=b;order=tree;copies=1"}));
+  EXPECT_EQ(arguments, (std::vector<std::string>{"trace=a;order=strict;copies=1;moves=recorded",
+                                                 "trace=a;order=tree;copies=1;moves=recorded",
+                                                 "trace=b;order=strict;copies=1;moves=recorded",
+                                                 "trace=b;order=tree;copies=1;moves=recorded"}));
 }
 
 TEST_F(ReplayWorkload, WithoutTracesIsNoWorkload)
