@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <random>
 
 #include "base/files.h"
@@ -230,25 +231,35 @@ int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
   if (!mutants)
     return complain(mutants.error());
   double build_s = 0;
-  const auto base = built(opt.build, "", opt.kernel, screen.notify(), build_s);
-  if (!base)
-    return complain(base.error());
+  std::map<std::string, Kernel> bases;  // by what a mutant's metric takes
   out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", "mutant", "metric", "wanted", "seen",
                      "", "function of the first three");
   std::size_t caught_all = 0;
   for (const auto& [file, mutant] : *mutants) {
     screen.prefix(mutant.name + " ");
-    const auto head = built(opt.build, file, opt.kernel, screen.notify(), build_s);
+    BuildOptions build = opt.build;
+    if (!mutant.config.empty())
+      build.configs.push_back(mutant.config);
+    if (!bases.contains(mutant.config)) {
+      auto base = built(build, "", opt.kernel, screen.notify(), build_s);
+      if (!base)
+        return complain(base.error());
+      bases.emplace(mutant.config, *std::move(base));
+    }
+    const Kernel& base = bases.at(mutant.config);
+    const auto head = built(build, file, opt.kernel, screen.notify(), build_s);
     if (!head)
       return complain(head.error());
     LabRunOptions lab = opt;
+    if (lab.plan.passes.empty())
+      lab.plan.passes = mutant.passes;
     lab.functions = true;
     lab.plan.filter = mutant.workload;
     lab.plan.arguments = mutant.arguments;
-    auto measured = run_plan_in_lab({*base, *head}, lab, screen);
+    auto measured = run_plan_in_lab({base, *head}, lab, screen);
     if (!measured)
       return complain(measured.error());
-    const Run left = as_run((*measured)[0], *base, "base");
+    const Run left = as_run((*measured)[0], base, "base");
     const Run right = as_run((*measured)[1], *head, "head");
     if ((*measured)[0].interrupted || (*measured)[1].interrupted)
       return complain({.code = Errc::interrupted, .context = "interrupted"});

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "lab/patch_series.h"
@@ -20,7 +21,8 @@ Result<Mutant> parse_mutant(const std::string& name, std::string_view text)
   const std::map<std::string, std::string*, std::less<>> fields = {
       {"Mutant", &mutant.title},        {"Breaks", &mutant.breaks}, {"Workload", &mutant.workload},
       {"Arguments", &mutant.arguments}, {"Metric", &mutant.metric}, {"Change", &change},
-      {"Function", &mutant.function}};
+      {"Config", &mutant.config},       {"Passes", &mutant.passes}, {"Function", &mutant.function}};
+  const std::set<std::string, std::less<>> optional = {"Config", "Passes"};
   auto expected = [&](std::size_t line, const std::string& what) {
     return Error{.code = Errc::parse,
                  .context = fmt::format("{}:{}: expected {}", name, line, what)};
@@ -41,13 +43,13 @@ Result<Mutant> parse_mutant(const std::string& name, std::string_view text)
     if (colon == std::string_view::npos || found == fields.end())
       return expected(number,
                       "one of the fields Mutant, Breaks, Workload, Arguments, Metric, "
-                      "Change, Function");
+                      "Change, Config, Passes, Function");
     field = found->second;
     *field = trim(line.substr(colon + 1));
     seen[found->first] = number;
   }
   for (const auto& [key, value] : fields)
-    if (seen.find(key) == seen.end() || (value->empty() && key != "Arguments"))
+    if (!optional.contains(key) && (!seen.contains(key) || (value->empty() && key != "Arguments")))
       return expected(number, fmt::format("a field {} above", key));
   if (!find_metric(mutant.metric))
     return expected(seen["Metric"], fmt::format("a metric, found \"{}\"", mutant.metric));

@@ -59,6 +59,19 @@ TEST(Mutant, ChangeIsRelativeOrACount)
   EXPECT_EQ(change_text(*mutant), "-0.5%");
 }
 
+TEST(Mutant, MayNeedAnotherKernelAndPassThanTheRest)
+{
+  const auto usual = parse_mutant("m.patch", kHeader + kDiff);
+  ASSERT_TRUE(usual) << to_string(usual.error());
+  EXPECT_EQ(usual->config, "");
+  EXPECT_EQ(usual->passes, "");
+  const auto other = parse_mutant(
+      "m.patch", replaced("Function:", "Config: lockstat\nPasses: bare,holds\nFunction:"));
+  ASSERT_TRUE(other) << to_string(other.error());
+  EXPECT_EQ(other->config, "lockstat");
+  EXPECT_EQ(other->passes, "bare,holds");
+}
+
 TEST(Mutant, MistakesAreNamedWithTheirLine)
 {
   EXPECT_EQ(rejected(replaced("Metric: unfreed_anon_vma_chain", "Metric: leaks")),
@@ -69,7 +82,7 @@ TEST(Mutant, MistakesAreNamedWithTheirLine)
             "m.patch:8: expected a field Function above");
   EXPECT_EQ(rejected(replaced("Workload:", "Workloads:")),
             "m.patch:4: expected one of the fields Mutant, Breaks, Workload, Arguments, Metric, "
-            "Change, Function");
+            "Change, Config, Passes, Function");
   EXPECT_NE(rejected(kHeader), "accepted");
 }
 
