@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <deque>
 #include <list>
+#include <numeric>
+#include <random>
 #include <thread>
 
 #include "base/files.h"
@@ -177,7 +179,32 @@ void describe_machine(Manifest& manifest, const Machine& machine, const LabOptio
   manifest["kernel.config_sha256"] = kernel.config_sha256;
 }
 
+// "1 2 2": the places of a kernel in the blocks.
+std::string places_of(std::size_t kernel, const std::vector<std::vector<std::size_t>>& order)
+{
+  std::string places;
+  for (const auto& block : order) {
+    const auto place = std::find(block.begin(), block.end(), kernel) - block.begin();
+    places += fmt::format("{}{}", places.empty() ? "" : " ", place + 1);
+  }
+  return places;
+}
+
 }  // namespace
+
+std::vector<std::vector<std::size_t>> boot_order(std::size_t kernels, int boots,
+                                                 const std::string& mode, std::uint64_t seed)
+{
+  std::mt19937_64 random(seed);
+  std::vector<std::vector<std::size_t>> blocks(static_cast<std::size_t>(boots));
+  for (auto& block : blocks) {
+    block.resize(kernels);
+    std::iota(block.begin(), block.end(), std::size_t{0});
+    if (mode == "smp")
+      std::shuffle(block.begin(), block.end(), random);
+  }
+  return blocks;
+}
 
 bool kvm_works(const Machine& machine, const Kernel& kernel, const std::string& initramfs)
 {
@@ -267,15 +294,24 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
     notify(accelerator == Accelerator::kvm ? "KVM works" : "KVM does not work here: TCG");
   }
 
+  const std::uint64_t seed = std::random_device()();
+  const auto order = boot_order(kernels.size(), options.replicas, options.mode, seed);
   std::deque<Job> waiting;
-  for (int boot = 0; boot < options.replicas; ++boot)
-    for (std::size_t kernel = 0; kernel < kernels.size(); ++kernel)
-      waiting.push_back({.kernel = kernel, .boot = boot, .replica = options.first_replica + boot});
+  for (std::size_t boot = 0; boot < order.size(); ++boot)
+    for (const std::size_t kernel : order[boot])
+      waiting.push_back({.kernel = kernel,
+                         .boot = static_cast<int>(boot),
+                         .replica = options.first_replica + static_cast<int>(boot)});
   const std::size_t boots = waiting.size();
 
   std::vector<KernelRun> runs(kernels.size());
   for (std::size_t i = 0; i < kernels.size(); ++i)
     describe_machine(runs[i].manifest, *machine, options, kernels[i], *qemu, accelerator);
+  if (!exact)
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      runs[i].manifest["boots.order"] = places_of(i, order);
+      runs[i].manifest["boots.seed"] = std::to_string(seed);
+    }
 
   std::vector<std::vector<std::optional<BootReport>>> reports(
       kernels.size(),

@@ -59,11 +59,18 @@ struct BootProgress {
   std::vector<std::string> running;  // "6.19.14 #2: fork_flat vmas=16 (bare)"
 };
 
+// In which order `kernels` are booted, `boots` times each: blocks that have each of them once.
+// In smp mode the order within a block is drawn, so that no drift of the machine falls on one
+// kernel; in exact mode it is theirs, for nothing depends on it.
+std::vector<std::vector<std::size_t>> boot_order(std::size_t kernels, int boots,
+                                                 const std::string& mode, std::uint64_t seed);
+
 using CommandOf = std::function<GuestCommand(int replica)>;
 using ShowProgress = std::function<void(const BootProgress&)>;
 
-// One KernelRun for each kernel, in the same order. Fails as a whole only when
-// nothing could be booted (no QEMU, no runner, no space for the guest's image).
+// One KernelRun for each kernel, in the same order; in smp mode its manifest has its place in
+// each block of boots, boots.order, and the seed they were drawn with, boots.seed. Fails as a whole
+// only when nothing could be booted (no QEMU, no runner, no space for the guest's image).
 Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernels,
                                                const LabOptions& options, const CommandOf& command,
                                                const Notify& notify, const ShowProgress& show);
