@@ -20,12 +20,14 @@ struct CheckCommandOptions : LabCommandOptions {
   std::string glob = "*";
   std::string kernel_spec;
   std::uint64_t seed = 1;
+  std::uint64_t moves = Bench::kMoves;
   bool list = false;
 };
 
 std::vector<std::string> runner_words(const CheckCommandOptions& opt)
 {
-  return {"check", "--seed=" + std::to_string(opt.seed), opt.glob};
+  return {"check", fmt::format("--seed={}", opt.seed), fmt::format("--moves={}", opt.moves),
+          opt.glob};
 }
 
 int list_checks(const std::vector<const Check*>& checks, std::ostream& out)
@@ -76,6 +78,9 @@ void add_check(CLI::App& app, int& exit_status)
       "a kernel in the lab, not the running one: debian:VERSION, an image, a build tree");
   cmd->add_option("--seed", opt->seed, "which permutations the random checks use")
       ->capture_default_str();
+  cmd->add_option("--moves", opt->moves, "how many moves a race makes (the checks race/*)")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000'000));
   cmd->add_flag("--list", opt->list, "names, what they claim and where the rule is from");
   add_lab_options(*cmd, *opt);
   cmd->callback([opt, &exit_status] { exit_status = run_check_command(*opt, std::cout); });

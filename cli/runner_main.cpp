@@ -174,7 +174,7 @@ int check_command(const CheckPlan& plan, RecordWriter& out, bool in_guest)
 
 int check_one_command(const CheckPlan& plan)
 {
-  const auto outcome = run_check(plan.glob, plan.seed);
+  const auto outcome = run_check(plan.glob, plan);
   if (outcome)
     return kCheckOk;
   std::cout << to_string(outcome.error()) << '\n';
@@ -276,11 +276,13 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
 
   auto* check = app.add_subcommand("check", "whether this kernel keeps the rules; KTAP on stdout");
   check->add_option("--seed", opt.checks.seed, "of permutations")->capture_default_str();
+  check->add_option("--moves", opt.checks.moves, "that a race makes")->capture_default_str();
   check->add_option("glob", opt.checks.glob)->capture_default_str();
   check->callback([&] { status = check_command(opt.checks, out, in_guest); });
 
   auto* check_one = app.add_subcommand("check-one", "one check in this process")->group("");
   check_one->add_option("--seed", opt.checks.seed);
+  check_one->add_option("--moves", opt.checks.moves);
   check_one->add_option("name", opt.checks.glob)->required();
   check_one->callback([&] { status = check_one_command(opt.checks); });
 

@@ -53,6 +53,7 @@ std::vector<Check> make_checks()
   add_memory_checks(checks);
   add_order_checks(checks);
   add_relocate_checks(checks);
+  add_race_checks(checks);
   add_uffd_checks(checks);
   add_pin_checks(checks);
   add_limit_checks(checks);

@@ -25,6 +25,8 @@ namespace rmaplab
 struct Bench {
   const Arena& arena;
   std::uint64_t seed = 1;  // of permutations
+  static constexpr std::uint64_t kMoves = 300;
+  std::uint64_t moves = kMoves;  // that a race makes
   char* at(std::size_t page) const { return arena.at(page); }
 };
 

@@ -15,6 +15,7 @@ void add_attribute_checks(std::vector<Check>& checks);
 void add_memory_checks(std::vector<Check>& checks);
 void add_order_checks(std::vector<Check>& checks);
 void add_relocate_checks(std::vector<Check>& checks);
+void add_race_checks(std::vector<Check>& checks);
 void add_uffd_checks(std::vector<Check>& checks);
 void add_pin_checks(std::vector<Check>& checks);
 void add_limit_checks(std::vector<Check>& checks);

@@ -11,12 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <thread>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -730,63 +727,6 @@ void guarded(const Bench& b)
   expect_equal("a guard page still kills who touches it", false, static_cast<bool>(touched));
 }
 
-// Moves to and fro while `other` runs in a thread; the data is intact after each.
-void race(const Bench& b, const std::function<void()>& other)
-{
-  const int relocate = has_relocate_anon() ? kRelocateAnon : 0;
-  constexpr int kMoves = 300;
-  source(b, 8);
-  std::atomic<bool> done = false;
-  std::thread thread([&] {
-    while (!done)
-      other();
-  });
-  const auto outcome = outcome_of([&] {
-    for (int i = 0; i < kMoves; ++i) {
-      char* const from = b.at(kFrom);
-      move(from, 8, b.at(kFrom + 50), relocate);
-      expect_data(b.at(kFrom + 50), 8, from);
-      move(b.at(kFrom + 50), 8, from, relocate);
-      expect_data(from, 8);
-    }
-  });
-  done = true;
-  thread.join();
-  must(outcome);
-}
-
-void race_faults(const Bench& b)
-{
-  // Beside both places, in the same page table.
-  map(b.at(kFrom - 10), 10);
-  map(b.at(kFrom + 58), 10);
-  race(b, [&] {
-    for (char* const at : {b.at(kFrom - 10), b.at(kFrom + 58)}) {
-      touch(at, 10);
-      ::madvise(at, 10 * page_size(), MADV_DONTNEED);
-    }
-  });
-}
-
-void race_fork(const Bench& b)
-{
-  race(b, [] {
-    const pid_t pid = ::fork();
-    if (pid == 0)
-      ::_exit(0);
-    if (pid > 0)
-      ::waitpid(pid, nullptr, 0);
-  });
-}
-
-void race_reclaim(const Bench& b)
-{
-  race(b, [&] {
-    for (char* const at : {b.at(kFrom), b.at(kFrom + 50)})
-      ::madvise(at, 8 * page_size(), MADV_PAGEOUT);
-  });
-}
-
 void add_one(std::vector<Check>& checks, const char* name, const char* summary, const char* source_,
              std::function<void(const Bench&)> run)
 {
@@ -831,11 +771,6 @@ void add_relocate_checks(std::vector<Check>& checks)
           [](const Bench& b) { move_huge(b, Target::misaligned); });
   add_one(checks, "huge_half", "half of a huge page", "__split_vma()", move_half_huge);
   add_one(checks, "guarded", "guard markers go with the memory", "move_ptes()", guarded);
-  add_one(checks, "race_faults", "while a thread faults and drops pages beside both places",
-          "per-VMA locks; move_ptes()", race_faults);
-  add_one(checks, "race_fork", "while a thread forks", "dup_mmap(): mmap_lock", race_fork);
-  add_one(checks, "race_reclaim", "while a thread calls MADV_PAGEOUT on it",
-          "move_ptes(): rmap locks", race_reclaim);
 }
 
 }  // namespace rmaplab

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/ktap.h"
@@ -38,10 +40,10 @@ std::string read_rest(int fd)
   return text;
 }
 
-Ended judge(std::optional<int> status, std::string text)
+Ended judge(std::optional<int> status, std::string text, int limit_ms)
 {
   if (!status)
-    return {Outcome::not_ok, fmt::format("killed: not done within {} s\n", kLimitMs / 1000) + text};
+    return {Outcome::not_ok, fmt::format("killed: not done within {} s\n", limit_ms / 1000) + text};
   if (!WIFEXITED(*status))
     return {Outcome::not_ok, describe_wait_status(*status) + "\n" + text};
   switch (WEXITSTATUS(*status)) {
@@ -66,23 +68,31 @@ std::optional<std::uint64_t> kernel_complaints()
   return parse_u64(trim(*warned)).value_or(0) + parse_u64(trim(*oopsed)).value_or(0);
 }
 
-Result<Ended> run_apart(const Check& check, std::uint64_t seed, const std::string& program)
+// A race may take as much longer as it makes more moves.
+int limit_ms_of(const CheckPlan& plan)
+{
+  const std::uint64_t times = std::clamp<std::uint64_t>(plan.moves / Bench::kMoves, 1, 360);
+  return kLimitMs * static_cast<int>(times);
+}
+
+Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::string& program)
 {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0)
     return os_error("pipe");
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
-  auto child =
-      Child::spawn({.argv = {program, "check-one", "--seed=" + std::to_string(seed), check.name},
-                    .stdout_fd = write_end.get(),
-                    .own_group = true});
+  auto child = Child::spawn({.argv = {program, "check-one", fmt::format("--seed={}", plan.seed),
+                                      fmt::format("--moves={}", plan.moves), check.name},
+                             .stdout_fd = write_end.get(),
+                             .own_group = true});
   if (!child)
     return child.error();
   write_end.reset();
-  const auto status = child->wait(kLimitMs);
+  const int limit_ms = limit_ms_of(plan);
+  const auto status = child->wait(limit_ms);
   child->kill_and_reap();  // its descendants too, which hold the pipe
-  return judge(status, read_rest(read_end.get()));
+  return judge(status, read_rest(read_end.get()), limit_ms);
 }
 
 }  // namespace
@@ -99,7 +109,7 @@ Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program
   std::size_t number = 0;
   for (const Check* check : *checks) {
     const auto before = kernel_complaints();
-    auto ended = run_apart(*check, plan.seed, program);
+    auto ended = run_apart(*check, plan, program);
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
     if (!ended)
@@ -117,7 +127,7 @@ Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program
   return totals;
 }
 
-Result<> run_check(const std::string& name, std::uint64_t seed)
+Result<> run_check(const std::string& name, const CheckPlan& plan)
 {
   for (const Check& check : all_checks()) {
     if (check.name != name)
@@ -125,7 +135,8 @@ Result<> run_check(const std::string& name, std::uint64_t seed)
     auto arena = Arena::create();
     if (!arena)
       return arena.error();
-    return outcome_of([&] { check.run({.arena = *arena, .seed = seed}); });
+    return outcome_of(
+        [&] { check.run({.arena = *arena, .seed = plan.seed, .moves = plan.moves}); });
   }
   return Error{.code = Errc::usage, .context = "no check " + name};
 }

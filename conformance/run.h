@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "conformance/check.h"
 
 namespace rmaplab
 {
@@ -15,6 +16,7 @@ namespace rmaplab
 struct CheckPlan {
   std::string glob = "*";
   std::uint64_t seed = 1;
+  std::uint64_t moves = Bench::kMoves;  // that a race makes; its time limit grows with them
 };
 
 struct CheckTotals {
@@ -29,11 +31,11 @@ inline constexpr int kCheckNotOk = 1;
 inline constexpr int kCheckSkipped = 77;
 
 // KTAP to `write`, as results arrive. `program` is the runner; it is called as
-// `program check-one --seed=N NAME`.
+// `program check-one --seed=N --moves=N NAME`.
 Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
                                const std::function<void(const std::string&)>& write);
 
 // One check in this process: Errc::unsupported is a skip.
-Result<> run_check(const std::string& name, std::uint64_t seed);
+Result<> run_check(const std::string& name, const CheckPlan& plan);
 
 }  // namespace rmaplab

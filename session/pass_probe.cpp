@@ -31,6 +31,8 @@ std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& plann
       return make_counters_probe(planned);
     case Pass::contention:
       return make_contention_probe(plan);
+    case Pass::holds:
+      return make_holds_probe(planned);
     case Pass::forest:
       return make_forest_probe(plan);
   }

@@ -28,6 +28,7 @@ enum class Pass {
   faults,      // page faults with their addresses, VMAs over time
   counters,    // hardware and software counters
   contention,  // lock waits of the whole machine, for workloads that contend
+  holds,       // acquisitions and hold times of anon_vma roots, by LOCK_STAT
   forest,      // no figures: the anon_vma forest itself, as JSON; for `rmaplab forest`
 };
 

@@ -12,6 +12,7 @@ std::unique_ptr<PassProbe> make_objects_probe(const Plan& plan);
 std::unique_ptr<PassProbe> make_faults_probe(const Plan& plan);
 std::unique_ptr<PassProbe> make_counters_probe(const PlannedCase& planned);
 std::unique_ptr<PassProbe> make_contention_probe(const Plan& plan);
+std::unique_ptr<PassProbe> make_holds_probe(const PlannedCase& planned);
 std::unique_ptr<PassProbe> make_forest_probe(const Plan& plan);
 
 }  // namespace rmaplab

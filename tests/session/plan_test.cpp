@@ -220,7 +220,7 @@ TEST(Mode, OtherNamesAreUsageErrors)
 TEST(Pass, EveryNameSurvivesARoundTrip)
 {
   for (const Pass pass : {Pass::bare, Pass::state, Pass::objects, Pass::faults, Pass::counters,
-                          Pass::contention, Pass::forest}) {
+                          Pass::contention, Pass::holds, Pass::forest}) {
     const auto parsed = parse_pass(to_string(pass));
     ASSERT_TRUE(parsed) << to_string(pass);
     EXPECT_EQ(*parsed, pass);
