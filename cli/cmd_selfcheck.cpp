@@ -187,18 +187,67 @@ Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
   return caught;
 }
 
+// Checks, in a guest of the unbroken kernel and in one of the broken.
+Result<Caught> check_mutant(const Mutant& mutant, const Kernel& base, const Kernel& head,
+                            LabOptions lab, Screen& screen)
+{
+  lab.replicas = 1;
+  const auto measured = measure_kernels(
+      {base, head}, lab,
+      [&](int) {
+        return GuestCommand{.arguments = {"check", mutant.check}};
+      },
+      screen.notify(),
+      [&](const BootProgress& progress) {
+        screen.show(progress.fraction, progress.running.empty() ? "" : progress.running[0]);
+      });
+  if (!measured)
+    return measured.error();
+  const KernelRun& left = measured->front();
+  const KernelRun& right = measured->back();
+  if (left.interrupted || right.interrupted)
+    return Error{.code = Errc::interrupted, .context = "interrupted"};
+  if (!left.failures.empty() || left.guest_status != kDone)
+    return Caught{.why = "the unbroken kernel fails it too"};
+  Caught caught{.caught = !right.failures.empty() || right.guest_status != kDone};
+  std::size_t not_ok = 0;
+  std::string first;
+  for (const auto line : lines_of(right.output))
+    if (trim(line).starts_with("not ok ")) {
+      first = first.empty() ? std::string(trim(line)) : first;
+      ++not_ok;
+    }
+  caught.seen = fmt::format("{}", not_ok);
+  if (!caught.caught)
+    return caught;
+  caught.function = !first.empty() ? first : right.failures.empty() ? "-" : right.failures[0];
+  return caught;
+}
+
+std::string row_text(const Mutant& mutant, const Caught& caught)
+{
+  return fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", mutant.name,
+                     mutant.check.empty() ? mutant.metric : "check " + mutant.check,
+                     change_text(mutant), caught.seen, caught.caught ? "caught" : "MISSED",
+                     caught.function) +
+         (caught.why.empty() ? "" : "    " + caught.why + "\n");
+}
+
 Result<std::vector<std::pair<fs::path, Mutant>>> read_mutants(const std::string& names)
 {
   std::vector<fs::path> files;
-  std::error_code error;
-  const fs::path folder = kernel_configs_folder() / "mutants";
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".patch" && glob_match(names, entry.path().stem().string()))
-      files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
+  const fs::path folder = kernel_configs_folder();
+  for (const fs::path& one : {folder / "mutants", folder / "relocate-anon" / "mutants"}) {
+    const std::size_t before = files.size();
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(one, error))
+      if (entry.path().extension() == ".patch" && glob_match(names, entry.path().stem().string()))
+        files.push_back(entry.path());
+    std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
+  }
   if (files.empty())
     return Error{.code = Errc::usage,
-                 .context = fmt::format("no mutant \"{}\" in {}", names, folder.string())};
+                 .context = fmt::format("no mutant \"{}\" below {}", names, folder.string())};
   std::vector<std::pair<fs::path, Mutant>> mutants;
   for (const auto& file : files) {
     const auto text = read_file(file);
@@ -240,17 +289,28 @@ int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
     BuildOptions build = opt.build;
     if (!mutant.config.empty())
       build.configs.push_back(mutant.config);
-    if (!bases.contains(mutant.config)) {
+    if (!mutant.below.empty())
+      build.before.push_back(kernel_configs_folder() / mutant.below);
+    const std::string wanted = mutant.config + "/" + mutant.below;
+    if (!bases.contains(wanted)) {
       auto base = built(build, "", opt.kernel, screen.notify(), build_s);
       if (!base)
         return complain(base.error());
-      bases.emplace(mutant.config, *std::move(base));
+      bases.emplace(wanted, *std::move(base));
     }
-    const Kernel& base = bases.at(mutant.config);
+    const Kernel& base = bases.at(wanted);
     const auto head = built(build, file, opt.kernel, screen.notify(), build_s);
     if (!head)
       return complain(head.error());
     LabRunOptions lab = opt;
+    if (!mutant.check.empty()) {
+      const auto caught = check_mutant(mutant, base, *head, lab.lab, screen);
+      if (!caught)
+        return complain(caught.error());
+      caught_all += caught->caught;
+      out << row_text(mutant, *caught) << std::flush;
+      continue;
+    }
     if (lab.plan.passes.empty())
       lab.plan.passes = mutant.passes;
     lab.functions = true;
@@ -267,10 +327,7 @@ int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
     static_cast<void>(tell_failures((*measured)[1], mutant.name, screen));
     const Caught caught = judge_mutant(mutant, left, right);
     caught_all += caught.caught;
-    out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", mutant.name, mutant.metric,
-                       change_text(mutant), caught.seen, caught.caught ? "caught" : "MISSED",
-                       caught.function)
-        << (caught.why.empty() ? "" : "    " + caught.why + "\n") << std::flush;
+    out << row_text(mutant, caught) << std::flush;
   }
   out << fmt::format("{} of {} caught\n", caught_all, mutants->size());
   return caught_all == mutants->size() ? kDone : kCheckFailed;

@@ -15,6 +15,8 @@ struct Mutant {
   std::string name;      // of its file
   std::string title;     // "an anon_vma is never reused at fork"
   std::string breaks;    // what it does
+  std::string below;     // a folder of kernel-configs whose patches it is on top of; "" for none
+  std::string check;     // checks that must fail; then there is no case, metric or function
   std::string workload;  // the case that must show it
   std::string arguments;
   std::string metric;  // and the metric
@@ -30,7 +32,7 @@ struct Mutant {
 // NAME:LINE for a field that is missing, unknown or no number, for an unknown metric too.
 Result<Mutant> parse_mutant(const std::string& name, std::string_view text);
 
-// "+10 %", "-1": the change that it must show.
+// "+10%", "-1": the change that it must show; "not ok" of a check.
 std::string change_text(const Mutant& mutant);
 
 }  // namespace rmaplab

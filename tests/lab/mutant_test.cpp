@@ -72,6 +72,16 @@ TEST(Mutant, MayNeedAnotherKernelAndPassThanTheRest)
   EXPECT_EQ(other->passes, "bare,holds");
 }
 
+TEST(Mutant, MayBeForACheckToCatch)
+{
+  const auto mutant = parse_mutant(
+      "m.patch", "Mutant: m\nBreaks: b\nBelow: relocate-anon\nCheck: reach/*\n" + kDiff);
+  ASSERT_TRUE(mutant) << to_string(mutant.error());
+  EXPECT_EQ(mutant->check, "reach/*");
+  EXPECT_EQ(mutant->below, "relocate-anon");
+  EXPECT_EQ(change_text(*mutant), "not ok");
+}
+
 TEST(Mutant, MistakesAreNamedWithTheirLine)
 {
   EXPECT_EQ(rejected(replaced("Metric: unfreed_anon_vma_chain", "Metric: leaks")),
@@ -81,8 +91,8 @@ TEST(Mutant, MistakesAreNamedWithTheirLine)
   EXPECT_EQ(rejected(replaced("Function: unlink_anon_vmas\n", "")),
             "m.patch:8: expected a field Function above");
   EXPECT_EQ(rejected(replaced("Workload:", "Workloads:")),
-            "m.patch:4: expected one of the fields Mutant, Breaks, Workload, Arguments, Metric, "
-            "Change, Config, Passes, Function");
+            "m.patch:4: expected one of the fields Mutant, Breaks, Below, Config, Check, Workload, "
+            "Arguments, Metric, Change, Passes, Function");
   EXPECT_NE(rejected(kHeader), "accepted");
 }
 
