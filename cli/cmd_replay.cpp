@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// replay: a recorded program, played once on the running kernel.
+// replay: a recorded program, played once.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +8,9 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "base/ticks.h"
-#include "cli/commands.h"
+#include "cli/lab_run.h"
 #include "probes/vma_count.h"
 #include "replay/program.h"
 #include "replay/replay_input.h"
@@ -21,7 +22,8 @@ namespace rmaplab
 namespace
 {
 
-struct ReplayCommandOptions {
+struct ReplayCommandOptions : LabCommandOptions {
+  std::string kernel_spec;
   std::string trace;
   std::string order = "strict";
   std::string pace = "asap";
@@ -149,12 +151,41 @@ int run_replay(const ReplayCommandOptions& opt, std::ostream& out)
   return kDone;
 }
 
+// Ourselves in one guest, with the trace.
+int replay_in_lab(const ReplayCommandOptions& opt, std::ostream& out)
+{
+  if (!opt.curve.empty() && opt.curve != "-")
+    return complain(
+        {.code = Errc::usage,
+         .context = "--curve: a guest keeps no file; with --kernel expected --curve -"});
+  const auto trace = traces_in_guest({opt.trace});
+  if (!trace)
+    return complain(trace.error());
+  std::vector<std::string> words = {program_directory() / "rmaplab",
+                                    "replay",
+                                    "--order=" + opt.order,
+                                    "--pace=" + opt.pace,
+                                    fmt::format("--copies={}", opt.copies),
+                                    fmt::format("--timeout={}", opt.timeout_s),
+                                    "/" + trace->front().path};
+  if (opt.relocate)
+    words.emplace_back("--relocate");
+  if (!opt.curve.empty())
+    words.emplace_back("--curve=-");
+  auto guest = program_in_guest(words, opt.kernel.architecture);
+  if (!guest)
+    return complain(guest.error());
+  guest->files.insert(guest->files.end(), trace->begin(), trace->end());
+  return run_one_guest(opt.kernel_spec, opt, *guest, out);
+}
+
 }  // namespace
 
 void add_replay(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<ReplayCommandOptions>();
-  auto* cmd = app.add_subcommand("replay", "play a recorded program on the running kernel");
+  auto* cmd =
+      app.add_subcommand("replay", "play a recorded program, on the running kernel or in the lab");
   cmd->add_option("TRACE", opt->trace, "made by `rmaplab record`")
       ->required()
       ->check(CLI::ExistingFile);
@@ -177,7 +208,14 @@ void add_replay(CLI::App& app, int& exit_status)
   cmd->add_option("--timeout", opt->timeout_s, "seconds without progress before it is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
-  cmd->callback([opt, &exit_status] { exit_status = run_replay(*opt, std::cout); });
+  cmd->add_option(
+      "--kernel", opt->kernel_spec,
+      "a kernel in the lab, not the running one: debian:VERSION, an image, a build tree");
+  add_lab_options(*cmd, *opt);
+  cmd->callback([opt, &exit_status] {
+    exit_status =
+        opt->kernel_spec.empty() ? run_replay(*opt, std::cout) : replay_in_lab(*opt, std::cout);
+  });
 }
 
 }  // namespace rmaplab
