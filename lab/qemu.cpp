@@ -22,6 +22,12 @@ constexpr const char* kRepeatable =
     "panic=-1 oops=panic nokaslr slab_nomerge cryptomgr.notests mitigations=off "
     "randomize_kstack_offset=off transparent_hugepage=never numa_balancing=disable";
 
+// Of a PC with one CPU under icount. To calibrate the timer of its local APIC the kernel waits a
+// tenth of a second, and another bit to see that interrupts arrive, both in a loop with PAUSE; TCG
+// leaves its code at each, which was nine tenths of the CPU time of a boot. Without that timer
+// the tick is the HPET's.
+constexpr const char* kUncalibrated = " nolapic_timer no_timer_check";
+
 // Two nodes, so that pages have somewhere to move: QEMU's own, in the firmware's tables,
 // since Debian's kernels lack NUMA_EMU (numa=fake=2). All CPUs and three quarters of the
 // memory are node 0: what does not ask for the other one stays there.
@@ -55,6 +61,7 @@ Result<Machine> machine_for(std::string_view architecture)
                    .arguments = "",
                    .console = "console=ttyS0",
                    .kernel_args = kRepeatable,
+                   .one_cpu_icount_args = kUncalibrated,
                    .channel = ""};
   // Its PMU counts cycles and, under icount, instructions; all else is refused, where a
   // Neoverse N1 has stalls that read 0. Of the models that are like it, this one has
@@ -69,6 +76,7 @@ Result<Machine> machine_for(std::string_view architecture)
                  .arguments = "-M virt,gic-version=3",
                  .console = "console=ttyAMA0",
                  .kernel_args = kRepeatable,
+                 .one_cpu_icount_args = "",
                  .channel = "pci-serial"};
 }
 
@@ -83,6 +91,8 @@ std::string option_value(const std::string& text)
 std::string kernel_command_line(const Machine& machine, const BootSpec& spec)
 {
   std::string line = machine.console + " " + machine.kernel_args;
+  if (spec.accelerator == Accelerator::icount && spec.cpus == 1)
+    line += machine.one_cpu_icount_args;
   if (!spec.extra_kernel_args.empty())
     line += " " + spec.extra_kernel_args;
   return line;

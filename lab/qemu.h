@@ -20,12 +20,13 @@ enum class Accelerator {
 };
 
 struct Machine {
-  std::string qemu;         // program
-  std::string package;      // Debian's, with it
-  std::string cpu;          // model: fixed, since counts depend on it
-  std::string arguments;    // further ones, blank-separated
-  std::string console;      // kernel parameter
-  std::string kernel_args;  // that make a boot repeatable and name panics
+  std::string qemu;                 // program
+  std::string package;              // Debian's, with it
+  std::string cpu;                  // model: fixed, since counts depend on it
+  std::string arguments;            // further ones, blank-separated
+  std::string console;              // kernel parameter
+  std::string kernel_args;          // that make a boot repeatable and name panics
+  std::string one_cpu_icount_args;  // more of them, of a guest with one CPU under icount
   // The device whose line the results take; "": the machine's second serial line.
   std::string channel;
 };

@@ -17,6 +17,11 @@ const Machine kMachine{.qemu = "qemu-system-x86_64",
                        .arguments = "-device  virtio-rng",
                        .console = "console=ttyS0",
                        .kernel_args = "panic=-1"};
+const Machine kWithMore = [] {
+  Machine machine = kMachine;
+  machine.one_cpu_icount_args = " nolapic_timer";
+  return machine;
+}();
 
 // Values of every `flag`, in order.
 Words values_of(const std::string& flag, const BootSpec& spec)
@@ -140,6 +145,14 @@ TEST(Qemu, FunctionsAreCountedOnlyWhenThereIsAPlugin)
 TEST(KernelCommandLine, HoldsTheConsole)
 {
   EXPECT_EQ(kernel_command_line(kMachine, {}), "console=ttyS0 panic=-1");
+}
+
+TEST(KernelCommandLine, HasMoreOfOneCpuUnderIcount)
+{
+  EXPECT_EQ(kernel_command_line(kWithMore, {.cpus = 1}), "console=ttyS0 panic=-1 nolapic_timer");
+  EXPECT_EQ(kernel_command_line(kWithMore, {.cpus = 2}), "console=ttyS0 panic=-1");
+  EXPECT_EQ(kernel_command_line(kWithMore, {.accelerator = Accelerator::tcg}),
+            "console=ttyS0 panic=-1");
 }
 
 TEST(KernelCommandLine, EndsWithTheAppendedWords)
