@@ -18,9 +18,10 @@
 namespace rmaplab
 {
 
-// The two halves of an rwsem's class: writers and readers.
-inline const std::vector<std::string> kAnonVmaLockClasses = {"&anon_vma->rwsem-W",
-                                                             "&anon_vma->rwsem-R"};
+// The two halves of an rwsem's class, writers and readers; and the name that the writers go by
+// where there was no reader (seq_stats() in kernel/locking/lockdep_proc.c).
+inline const std::vector<std::string> kAnonVmaLockClasses = {
+    "&anon_vma->rwsem-W", "&anon_vma->rwsem-R", "&anon_vma->rwsem"};
 
 struct LockTimes {  // us, as the file gives them
   double min_us = 0;

@@ -60,6 +60,24 @@ TEST(LockStat, ReadersAreAClassOfTheirOwn)
   EXPECT_EQ(stat->hold.total_us, 50.25);
 }
 
+// What a kernel without any reader since the last clear prints; the call sites below it carry the
+// same name.
+TEST(LockStat, WritersAloneHaveTheBareName)
+{
+  constexpr std::string_view kWriters =
+      "                        &anon_vma->rwsem:             0              0           0.00 "
+      "0.00 0.00 0.00 0 1234 0.10 9.00 55.50 0.04\n"
+      "                         &anon_vma->rwsem              1          [<0>] f+0x57/0x280\n";
+  std::size_t found = 0;
+  for (const auto& name : kAnonVmaLockClasses)
+    if (const auto stat = parse_lock_stat(lock_stat(kColumns, kWriters), name)) {
+      EXPECT_EQ(stat->acquisitions, 1234u);
+      EXPECT_EQ(stat->hold.total_us, 55.50);
+      ++found;
+    }
+  EXPECT_EQ(found, 1u);
+}
+
 TEST(LockStat, HeaderSaysWhichColumnIsWhich)
 {
   const auto stat = parse_lock_stat(
