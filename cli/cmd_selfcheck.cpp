@@ -140,6 +140,16 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
   return check.alarmed == 0 || (allowed && rate_is_within(check)) ? kDone : kCheckFailed;
 }
 
+struct KernelPair {
+  Kernel base;
+  Kernel head;
+};
+
+struct RunPair {
+  Run base;
+  Run head;
+};
+
 struct Caught {
   bool caught = false;
   std::string seen = "-";  // "+12.3%"
@@ -147,7 +157,8 @@ struct Caught {
   std::string function;    // the one that the header names, with its rank, or the first
 };
 
-Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
+// `functions` may be of other kernels than `metric`.
+Caught judge_mutant(const Mutant& mutant, const RunPair& metric, const RunPair& functions_of)
 {
   // A limit lets its own size pass; the header's is the least that must be seen.
   const double least = std::abs(mutant.change) * 0.999;
@@ -158,7 +169,7 @@ Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
   const auto policy = Policy::parse(mutant.name, text);
   if (!policy)
     return {.why = to_string(policy.error())};
-  const Comparison comparison = compare_runs(base, head);
+  const Comparison comparison = compare_runs(metric.base, metric.head);
   const Gate gate = judge(comparison, *policy);
   Caught caught;
   for (const GateRow& row : gate.rows) {
@@ -173,7 +184,8 @@ Caught judge_mutant(const Mutant& mutant, const Run& base, const Run& head)
       caught.why = row.why;
     caught.caught = row.verdict == GateVerdict::fail;
   }
-  const auto functions = function_changes(base, head, mutant.workload, mutant.arguments);
+  const auto functions =
+      function_changes(functions_of.base, functions_of.head, mutant.workload, mutant.arguments);
   constexpr std::size_t kTop = 3;
   for (std::size_t i = 0; i < std::min(kTop, functions.size()); ++i)
     if (functions[i].function == mutant.function)
@@ -262,16 +274,93 @@ Result<std::vector<std::pair<fs::path, Mutant>>> read_mutants(const std::string&
 }
 
 Result<Kernel> built(BuildOptions build, const std::string& series, const KernelOptions& options,
-                     const Notify& notify, double& seconds)
+                     const Notify& notify)
 {
   build.kernel = options;
   build.series = series;
   auto kernel = build_kernel(build, notify);
   if (!kernel)
     return kernel.error();
-  seconds = kernel->build_s;
   return find_kernel(kernel->folder, options, notify);
 }
+
+// Builds what a mutant takes, and measures it.
+class MutantBench
+{
+ public:
+  MutantBench(const SelfcheckOptions& opt, Screen& screen) : opt_(opt), screen_(screen) {}
+
+  // With the fragment `config` on top of bench, "" for none.
+  Result<KernelPair> kernels(const fs::path& file, const Mutant& mutant, const std::string& config)
+  {
+    BuildOptions build = opt_.build;
+    if (!config.empty())
+      build.configs.push_back(config);
+    if (!mutant.below.empty())
+      build.before.push_back(kernel_configs_folder() / mutant.below);
+    const std::string wanted = config + "/" + mutant.below;
+    if (!bases_.contains(wanted)) {
+      auto base = built(build, "", opt_.kernel, screen_.notify());
+      if (!base)
+        return base.error();
+      bases_.emplace(wanted, *std::move(base));
+    }
+    auto head = built(build, file, opt_.kernel, screen_.notify());
+    if (!head)
+      return head.error();
+    return KernelPair{bases_.at(wanted), *std::move(head)};
+  }
+
+  Result<RunPair> measure(const Mutant& mutant, const KernelPair& kernels,
+                          const std::string& passes, bool functions)
+  {
+    LabRunOptions lab = opt_;
+    if (lab.plan.passes.empty())
+      lab.plan.passes = passes;
+    lab.functions = functions;
+    lab.plan.filter = mutant.workload;
+    lab.plan.arguments = mutant.arguments;
+    auto measured = run_plan_in_lab({kernels.base, kernels.head}, lab, screen_);
+    if (!measured)
+      return measured.error();
+    KernelRun& base = measured->front();
+    KernelRun& head = measured->back();
+    if (base.interrupted || head.interrupted)
+      return Error{.code = Errc::interrupted, .context = "interrupted"};
+    static_cast<void>(tell_failures(base, "base", screen_));
+    static_cast<void>(tell_failures(head, mutant.name, screen_));
+    return RunPair{as_run(base, kernels.base, "base"), as_run(head, kernels.head, "head")};
+  }
+
+  // Where the metric takes a fragment of its own, the instructions of that kernel are the
+  // fragment's more than the fault's: functions are then those of the bench kernel.
+  Result<Caught> judge(const fs::path& file, const Mutant& mutant)
+  {
+    const auto pair = kernels(file, mutant, mutant.config);
+    if (!pair)
+      return pair.error();
+    if (!mutant.check.empty())
+      return check_mutant(mutant, pair->base, pair->head, opt_.lab, screen_);
+    const bool apart = !mutant.config.empty();
+    const auto metric = measure(mutant, *pair, mutant.passes, !apart);
+    if (!metric)
+      return metric.error();
+    if (!apart)
+      return judge_mutant(mutant, *metric, *metric);
+    const auto bench = kernels(file, mutant, "");
+    if (!bench)
+      return bench.error();
+    const auto functions = measure(mutant, *bench, "bare", true);
+    if (!functions)
+      return functions.error();
+    return judge_mutant(mutant, *metric, *functions);
+  }
+
+ private:
+  const SelfcheckOptions& opt_;
+  Screen& screen_;
+  std::map<std::string, Kernel> bases_;  // by fragment and what is below
+};
 
 int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
 {
@@ -279,55 +368,17 @@ int run_mutants(const SelfcheckOptions& opt, std::ostream& out)
   const auto mutants = read_mutants(opt.mutant_names);
   if (!mutants)
     return complain(mutants.error());
-  double build_s = 0;
-  std::map<std::string, Kernel> bases;  // by what a mutant's metric takes
+  MutantBench bench(opt, screen);
   out << fmt::format("{:<28} {:<24} {:>8} {:>11}  {:<7} {}\n", "mutant", "metric", "wanted", "seen",
                      "", "function of the first three");
   std::size_t caught_all = 0;
   for (const auto& [file, mutant] : *mutants) {
     screen.prefix(mutant.name + " ");
-    BuildOptions build = opt.build;
-    if (!mutant.config.empty())
-      build.configs.push_back(mutant.config);
-    if (!mutant.below.empty())
-      build.before.push_back(kernel_configs_folder() / mutant.below);
-    const std::string wanted = mutant.config + "/" + mutant.below;
-    if (!bases.contains(wanted)) {
-      auto base = built(build, "", opt.kernel, screen.notify(), build_s);
-      if (!base)
-        return complain(base.error());
-      bases.emplace(wanted, *std::move(base));
-    }
-    const Kernel& base = bases.at(wanted);
-    const auto head = built(build, file, opt.kernel, screen.notify(), build_s);
-    if (!head)
-      return complain(head.error());
-    LabRunOptions lab = opt;
-    if (!mutant.check.empty()) {
-      const auto caught = check_mutant(mutant, base, *head, lab.lab, screen);
-      if (!caught)
-        return complain(caught.error());
-      caught_all += caught->caught;
-      out << row_text(mutant, *caught) << std::flush;
-      continue;
-    }
-    if (lab.plan.passes.empty())
-      lab.plan.passes = mutant.passes;
-    lab.functions = true;
-    lab.plan.filter = mutant.workload;
-    lab.plan.arguments = mutant.arguments;
-    auto measured = run_plan_in_lab({base, *head}, lab, screen);
-    if (!measured)
-      return complain(measured.error());
-    const Run left = as_run((*measured)[0], base, "base");
-    const Run right = as_run((*measured)[1], *head, "head");
-    if ((*measured)[0].interrupted || (*measured)[1].interrupted)
-      return complain({.code = Errc::interrupted, .context = "interrupted"});
-    static_cast<void>(tell_failures((*measured)[0], "base", screen));
-    static_cast<void>(tell_failures((*measured)[1], mutant.name, screen));
-    const Caught caught = judge_mutant(mutant, left, right);
-    caught_all += caught.caught;
-    out << row_text(mutant, caught) << std::flush;
+    const auto caught = bench.judge(file, mutant);
+    if (!caught)
+      return complain(caught.error());
+    caught_all += caught->caught;
+    out << row_text(mutant, *caught) << std::flush;
   }
   out << fmt::format("{} of {} caught\n", caught_all, mutants->size());
   return caught_all == mutants->size() ? kDone : kCheckFailed;
