@@ -21,13 +21,14 @@ struct CheckCommandOptions : LabCommandOptions {
   std::string kernel_spec;
   std::uint64_t seed = 1;
   std::uint64_t moves = Bench::kMoves;
+  int limit_s = 10;
   bool list = false;
 };
 
 std::vector<std::string> runner_words(const CheckCommandOptions& opt)
 {
   return {"check", fmt::format("--seed={}", opt.seed), fmt::format("--moves={}", opt.moves),
-          opt.glob};
+          fmt::format("--limit={}", opt.limit_s), opt.glob};
 }
 
 int list_checks(const std::vector<const Check*>& checks, std::ostream& out)
@@ -81,6 +82,10 @@ void add_check(CLI::App& app, int& exit_status)
   cmd->add_option("--moves", opt->moves, "how many moves a race makes (the checks race/*)")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
+  cmd->add_option("--limit", opt->limit_s,
+                  "seconds a check may take; more for a kernel with debug options")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
   cmd->add_flag("--list", opt->list, "names, what they claim and where the rule is from");
   add_lab_options(*cmd, *opt);
   cmd->callback([opt, &exit_status] { exit_status = run_check_command(*opt, std::cout); });

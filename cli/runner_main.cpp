@@ -277,6 +277,8 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   auto* check = app.add_subcommand("check", "whether this kernel keeps the rules; KTAP on stdout");
   check->add_option("--seed", opt.checks.seed, "of permutations")->capture_default_str();
   check->add_option("--moves", opt.checks.moves, "that a race makes")->capture_default_str();
+  check->add_option("--limit", opt.checks.limit_s, "seconds a check may take")
+      ->capture_default_str();
   check->add_option("glob", opt.checks.glob)->capture_default_str();
   check->callback([&] { status = check_command(opt.checks, out, in_guest); });
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "conformance/answers.h"
@@ -15,6 +16,7 @@
 #include "conformance/kin.h"
 #include "probes/slab.h"
 #include "workloads/pattern.h"
+#include "workloads/system_setting.h"
 
 namespace rmaplab
 {
@@ -24,6 +26,9 @@ namespace
 
 constexpr int kMostAllocations = 2000;
 
+// Allocations that may wait, as all of these may, are spared unless this is off (debugfs).
+const std::string kSpareWaiters = "/sys/kernel/debug/failslab/ignore-gfp-wait";
+
 class FailNth
 {
  public:
@@ -31,6 +36,7 @@ class FailNth
   {
     if (!file_)
       skip("/proc/thread-self/fail-nth: " + errno_text(errno) + ", needs CONFIG_FAULT_INJECTION");
+    spare_none_.emplace(must(SystemSetting::set(kSpareWaiters, "N")));
   }
   // The n-th allocation of this thread from now on fails; 0: none.
   void arm(int n)
@@ -51,6 +57,7 @@ class FailNth
 
  private:
   UniqueFd file_;
+  std::optional<SystemSetting> spare_none_;
 };
 
 struct Operation {

@@ -23,8 +23,6 @@ namespace rmaplab
 namespace
 {
 
-constexpr int kLimitMs = 10'000;
-
 struct Ended {
   Outcome outcome = Outcome::not_ok;
   std::string text;
@@ -72,7 +70,7 @@ std::optional<std::uint64_t> kernel_complaints()
 int limit_ms_of(const CheckPlan& plan)
 {
   const std::uint64_t times = std::clamp<std::uint64_t>(plan.moves / Bench::kMoves, 1, 360);
-  return kLimitMs * static_cast<int>(times);
+  return plan.limit_s * 1000 * static_cast<int>(times);
 }
 
 Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::string& program)

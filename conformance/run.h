@@ -17,6 +17,7 @@ struct CheckPlan {
   std::string glob = "*";
   std::uint64_t seed = 1;
   std::uint64_t moves = Bench::kMoves;  // that a race makes; its time limit grows with them
+  int limit_s = 10;                     // a check may take
 };
 
 struct CheckTotals {
