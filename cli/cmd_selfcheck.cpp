@@ -61,6 +61,14 @@ Result<> add_lab_comparison(const SelfcheckOptions& opt, const Kernel& kernel, i
   return ok();
 }
 
+std::string why_it_failed(const HostRun& host)
+{
+  for (const Sample& sample : host.run.samples)
+    if (sample.status == SampleStatus::fail)
+      return fmt::format("{} {}: {}", sample.workload, sample.arguments, sample.reason);
+  return "a workload failed: " + std::string(trim(host.complaints));
+}
+
 // The running kernel: a run of the plan stands for a boot. In blocks of two, whose order is
 // drawn, so that no drift of the machine falls on one side.
 Result<> add_host_comparison(const SelfcheckOptions& opt, std::mt19937_64& random,
@@ -76,8 +84,7 @@ Result<> add_host_comparison(const SelfcheckOptions& opt, std::mt19937_64& rando
       if (interrupted())
         return Error{.code = Errc::interrupted, .context = "interrupted"};
       if (!host->ended || host->status != kDone)
-        return Error{.code = Errc::mismatch,
-                     .context = "a workload failed: " + std::string(trim(host->complaints))};
+        return Error{.code = Errc::mismatch, .context = why_it_failed(*host)};
       for (Sample& sample : host->run.samples) {
         sample.boot = block;
         sides[side].samples.push_back(std::move(sample));
