@@ -65,7 +65,7 @@ expect_status 2; expect_one_line err; expect err 'cut.csv.zst'
 # As a workload: the figures of `run`, and what a stored run says of its replay.
 run "$RMAPLAB" run --trace "$work/good.csv" --passes bare,state -o "$work/runs" --label r
 expect_status 0
-expect out '^  replay trace=good order=strict copies=1 moves=recorded '
+expect out '^  replay trace=good order=strict copies=1 moves=recorded$'
 expect out 'replay_calls 2, replay_diverged 0, replay_refused 0, replay_touches 0'
 run "$RMAPLAB" run --trace "$work/good.csv" -a 'order=tree;copies=2' --passes state -o "$work/runs" --label t
 expect_status 0; expect out 'replay_calls 4, replay_diverged 0'; expect out 'processes run side by'
