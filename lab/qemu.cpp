@@ -24,7 +24,7 @@ constexpr const char* kRepeatable =
 
 // Of a PC with one CPU under icount. To calibrate the timer of its local APIC the kernel waits a
 // tenth of a second, and another bit to see that interrupts arrive, both in a loop with PAUSE; TCG
-// leaves its code at each, which was nine tenths of the CPU time of a boot. Without that timer
+// leaves its code at each, which was four fifths of the CPU time of a boot. Without that timer
 // the tick is the HPET's.
 constexpr const char* kUncalibrated = " nolapic_timer no_timer_check";
 
