@@ -10,6 +10,8 @@ fail() {
   for stream in out err; do
     [ -s "$work/$stream" ] && sed "s/^/  $stream: /" "$work/$stream" | tail -n 40
   done
+  # Of a long KTAP the checks that failed, and what they said.
+  grep -s -B 4 '^not ok' "$work/out" | sed 's/^/  not ok: /'
   exit 1
 }
 # run COMMAND... : keeps stdout, stderr and status.
