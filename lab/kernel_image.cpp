@@ -209,8 +209,8 @@ Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options
     return from_build_tree(spec, *architecture, spec);
   if (!fs::exists(spec, error))
     return Error{.code = Errc::usage,
-                 .context = fmt::format("\"{}\" is no kernel: expected debian:VERSION, an image "
-                                        "or a build tree",
+                 .context = fmt::format("\"{}\" is no kernel: expected debian:VERSION, an image, a "
+                                        "build tree or what `rmaplab kernel build` made",
                                         spec)};
   const fs::path image(spec);
   const std::string name = image.filename();
