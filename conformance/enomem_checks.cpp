@@ -8,17 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <iterator>
-#include <optional>
 #include <vector>
 
-#include "base/lab_guest.h"
 #include "base/unique_fd.h"
 #include "conformance/answers.h"
 #include "conformance/calls.h"
 #include "conformance/families.h"
 #include "conformance/kin.h"
-#include "probes/slab.h"
+#include "conformance/live_objects.h"
 #include "workloads/pattern.h"
 #include "workloads/system_setting.h"
 
@@ -175,36 +172,17 @@ int sweep(const Bench& b, FailNth& fail, const Operation& operation)
   not_ok(fmt::format("{} allocations and no end", kMostAllocations));
 }
 
-constexpr const char* kCaches[] = {"anon_vma", "anon_vma_chain"};
-
-std::vector<std::optional<std::int64_t>> live_objects()
-{
-  std::vector<std::optional<std::int64_t>> all;
-  for (const char* cache : kCaches) {
-    shrink_cache("/sys", cache);
-    const auto usage = read_slab_usage("/proc", "/sys", {cache});
-    all.emplace_back();
-    if (usage.front())
-      all.back() = static_cast<std::int64_t>(usage.front()->active_objects);
-  }
-  return all;
-}
-
-// Objects of all processes are counted, and in coarse steps: many rounds, and what each
-// leaked would be many times the noise. In a guest there is nobody else.
+// Objects of the whole guest are counted, and in coarse steps: many rounds, and what each
+// leaked would be many times the noise.
 void balance(const Bench& b, const Operation& operation)
 {
+  constexpr int kRounds = 30;
   FailNth fail(operation.pages);
   expect_equal("some allocation failed", true, sweep(b, fail, operation) > 0);
-  const int rounds = in_lab_guest() ? 30 : 300;
-  const auto before = live_objects();
-  for (int i = 0; i < rounds; ++i)
+  const LiveObjects before = live_objects();
+  for (int i = 0; i < kRounds; ++i)
     sweep(b, fail, operation);
-  const auto after = live_objects();
-  for (std::size_t i = 0; i < std::size(kCaches); ++i)
-    if (before[i] && after[i] && *after[i] - *before[i] >= rounds)
-      not_ok(fmt::format("{} objects after {} sweeps: expected about {}, found {}", kCaches[i],
-                         rounds, *before[i], *after[i]));
+  expect_none_left(before, kRounds);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 //
 // Each race makes as many moves as the plan says, some hundreds by default: enough to see that a
 // lock was forgotten, in a second. As a load that runs for minutes: `check race/all --moves N`.
-// What is left in the slabs is asked in a guest of the lab alone: they are the machine's.
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,13 +17,12 @@
 #include <thread>
 
 #include "base/files.h"
-#include "base/lab_guest.h"
 #include "conformance/answers.h"
 #include "conformance/calls.h"
 #include "conformance/families.h"
 #include "conformance/kin.h"
+#include "conformance/live_objects.h"
 #include "conformance/reach.h"
-#include "probes/slab.h"
 #include "workloads/numa.h"
 #include "workloads/pattern.h"
 #include "workloads/swap_space.h"
@@ -124,32 +122,14 @@ void race_in_process(const Bench& b, const std::vector<Rival>& rivals)
   expect_data(b.at(kPlaces[0]), kPages);
 }
 
-// Objects that live now, of the caches of the reverse mapping; none where they cannot be read,
-// or are others' too: `limit/*` in a second rmaplab alone makes and frees 65 000.
-std::vector<std::int64_t> live_objects()
-{
-  std::vector<std::int64_t> all;
-  if (!in_lab_guest())
-    return all;
-  for (const auto& usage : read_settled_slab_usage())
-    if (usage)
-      all.push_back(static_cast<std::int64_t>(usage->active_objects));
-  return all;
-}
-
 // The race in a child, so that all it had is gone when it is looked at. Of those that live on
 // the machine some come and go: what was lost with each hundredth move is more.
 void race(const Bench& b, const std::vector<Rival>& rivals)
 {
   static_cast<void>(has_relocate_anon());  // asked here, so that children know
-  const auto before = live_objects();
+  const LiveObjects before = live_objects();
   must(in_child([&] { race_in_process(b, rivals); }));
-  const auto after = live_objects();
-  const auto slack = static_cast<std::int64_t>(std::max<std::uint64_t>(200, b.moves / 100));
-  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
-    if (after[i] - before[i] > slack)
-      not_ok(fmt::format("{} objects of the reverse mapping more after {} moves than before",
-                         after[i] - before[i], b.moves));
+  expect_none_left(before, static_cast<std::int64_t>(std::max<std::uint64_t>(200, b.moves / 100)));
 }
 
 Rival faults()
