@@ -158,12 +158,18 @@ int fault_command(const std::string& fault)
 // KTAP: plain text on the host, records from a guest.
 int check_command(const CheckPlan& plan, RecordWriter& out, bool in_guest)
 {
-  const auto totals = run_checks(plan, "/proc/self/exe", [&](const std::string& text) {
+  const auto write = [&](const std::string& text) {
     if (in_guest)
       static_cast<void>(out.write("out", text));
     else
       std::cout << text << std::flush;
-  });
+  };
+  // For the guest's watchdog, too: a race may be silent for an hour.
+  const auto running = [&](std::size_t done, std::size_t of, const std::string& name) {
+    if (in_guest)
+      static_cast<void>(out.write("progress", fmt::format("{} {} {}", done, of, name)));
+  };
+  const auto totals = run_checks(plan, "/proc/self/exe", write, running);
   if (!totals) {
     if (in_guest)
       static_cast<void>(out.write("err", to_string(totals.error()) + "\n"));

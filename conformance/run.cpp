@@ -73,7 +73,20 @@ int limit_ms_of(const CheckPlan& plan)
   return plan.limit_s * 1000 * static_cast<int>(times);
 }
 
-Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::string& program)
+// Nothing when it has not ended by then, or the user interrupted.
+std::optional<int> wait_for(Child& child, int limit_ms, const std::function<void()>& running)
+{
+  constexpr int kStepMs = 1000;
+  std::optional<int> status;
+  for (int left_ms = limit_ms; left_ms > 0 && !status && !interrupted(); left_ms -= kStepMs) {
+    running();
+    status = child.wait(std::min(kStepMs, left_ms));
+  }
+  return status;
+}
+
+Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::string& program,
+                        const std::function<void()>& running)
 {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0)
@@ -88,7 +101,7 @@ Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::st
     return child.error();
   write_end.reset();
   const int limit_ms = limit_ms_of(plan);
-  const auto status = child->wait(limit_ms);
+  const auto status = wait_for(*child, limit_ms, running);
   child->kill_and_reap();  // its descendants too, which hold the pipe
   return judge(status, read_rest(read_end.get()), limit_ms);
 }
@@ -96,7 +109,8 @@ Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::st
 }  // namespace
 
 Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
-                               const std::function<void(const std::string&)>& write)
+                               const std::function<void(const std::string&)>& write,
+                               const CheckProgress& running)
 {
   auto checks = select_checks(plan.glob);
   if (!checks)
@@ -107,7 +121,8 @@ Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program
   std::size_t number = 0;
   for (const Check* check : *checks) {
     const auto before = kernel_complaints();
-    auto ended = run_apart(*check, plan, program);
+    auto ended =
+        run_apart(*check, plan, program, [&] { running(number, checks->size(), check->name); });
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
     if (!ended)

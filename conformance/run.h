@@ -31,10 +31,15 @@ inline constexpr int kCheckOk = 0;
 inline constexpr int kCheckNotOk = 1;
 inline constexpr int kCheckSkipped = 77;
 
+// Called as each check begins and then once a second: how many are done, of how many, and which
+// one runs.
+using CheckProgress = std::function<void(std::size_t, std::size_t, const std::string&)>;
+
 // KTAP to `write`, as results arrive. `program` is the runner; it is called as
 // `program check-one --seed=N --moves=N NAME`.
 Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
-                               const std::function<void(const std::string&)>& write);
+                               const std::function<void(const std::string&)>& write,
+                               const CheckProgress& running);
 
 // One check in this process: Errc::unsupported is a skip.
 Result<> run_check(const std::string& name, const CheckPlan& plan);
