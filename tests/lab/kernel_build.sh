@@ -4,9 +4,7 @@
 # file is built incrementally and the gate names its function. Takes minutes: only with --all.
 . "$(dirname "$0")/../lib.sh"
 need_kernel debian:7.2
-run "$RMAPLAB" kernel build --source debian:7.2
-[ "$status" = 0 ] || { grep -q 'no suite has its source\|needs ' "$work/err" && skip "$(tail -n 1 "$work/err")"; fail "exit status $status"; }
-kernel=$(sed -n 's/^kernel: //p' "$work/out")
+build_kernel
 run "$RMAPLAB" check --kernel "$kernel" 'fork*'
 expect_status 0; expect out ', 0 not ok, '
 run "$RMAPLAB" selfcheck --mutants --mutant unfaulted-not-skipped,avc-leaked
