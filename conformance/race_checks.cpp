@@ -215,7 +215,7 @@ Rival compaction()
 void add_race_checks(std::vector<Check>& checks)
 {
   auto add = [&](const char* name, const char* summary, const char* source,
-                 std::vector<Rival> rivals) {
+                 const std::vector<Rival>& rivals) {
     checks.push_back({.name = std::string("race/") + name,
                       .summary = summary,
                       .source = source,
