@@ -24,6 +24,7 @@
 #include "cli/reach_check.h"
 #include "conformance/run.h"
 #include "probes/counters.h"
+#include "probes/kernel_log.h"
 #include "results/wire.h"
 #include "session/case_run.h"
 #include "session/coordinator.h"
@@ -169,6 +170,10 @@ int check_command(const CheckPlan& plan, RecordWriter& out, bool in_guest)
     if (in_guest)
       static_cast<void>(out.write("progress", fmt::format("{} {} {}", done, of, name)));
   };
+  // What the kernel says from here on is no matter of its boot: lockdep and KASAN raise no
+  // counter, so that no single check is told of them, but the guest's console is judged.
+  if (in_guest)
+    write_kernel_log(kCasesBegin);
   const auto totals = run_checks(plan, "/proc/self/exe", write, running);
   if (!totals) {
     if (in_guest)

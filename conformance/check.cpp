@@ -11,6 +11,7 @@
 #include "conformance/families.h"
 #include "conformance/kin.h"
 #include "conformance/vma_oracle.h"
+#include "probes/kernel_log.h"
 #include "workloads/pattern.h"
 
 namespace rmaplab
@@ -35,6 +36,8 @@ void add_hidden_checks(std::vector<Check>& checks)
                }},
               {"hidden/crash", [](const Bench&) { ::raise(SIGSEGV); }},
               {"hidden/hang", [](const Bench&) { ::pause(); }},
+              {"hidden/kernel_log",
+               [](const Bench&) { write_kernel_log("BUG: KASAN: of no check's making"); }},
               {"hidden/skip", [](const Bench&) { skip("on purpose"); }}};
   for (const auto& row : rows)
     checks.push_back({.name = row.name,

@@ -18,3 +18,7 @@ esac
 
 run "$RMAPLAB" check --kernel "$kernel" hidden/wrong
 expect_status 1; expect out '^not ok 1 hidden/wrong$'
+# What raises no counter is seen on the console, though it is not known which check it was.
+run "$RMAPLAB" check --kernel "$kernel" hidden/kernel_log
+expect_status 1; expect out '^ok 1 hidden/kernel_log$'
+expect err 'kernel log, outside of any case: BUG: KASAN: of no check'
