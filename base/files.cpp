@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <limits>
 #include <vector>
 
+#include "base/regular_file.h"
 #include "base/unique_fd.h"
 
 namespace rmaplab
@@ -15,13 +17,12 @@ namespace rmaplab
 
 namespace fs = std::filesystem;
 
-Result<std::string> read_from(const fs::path& path, std::uint64_t offset)
+namespace
 {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd)
-    return os_error("open " + path.string());
-  if (offset != 0 && ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
-    return os_error("seek in " + path.string());
+
+// From where `fd` stands to its end.
+Result<std::string> read_rest(const UniqueFd& fd, const fs::path& path, std::uint64_t most_bytes)
+{
   std::string content;
   std::vector<char> buffer(1 << 16);
   for (;;) {
@@ -32,8 +33,51 @@ Result<std::string> read_from(const fs::path& path, std::uint64_t offset)
       return os_error("read " + path.string());
     if (got == 0)
       return content;
+    if (static_cast<std::uint64_t>(got) > most_bytes - content.size())
+      return Error{.code = Errc::parse,
+                   .context = path.string() + " has more than the " + std::to_string(most_bytes) +
+                              " bytes that are read"};
     content.append(buffer.data(), static_cast<std::size_t>(got));
   }
+}
+
+Result<> write_all(const UniqueFd& fd, std::string_view content, const std::string& action)
+{
+  while (!content.empty()) {
+    const ssize_t put = ::write(fd.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return os_error(action);
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<std::string> read_from(const fs::path& path, std::uint64_t offset)
+{
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
+    return os_error("open " + path.string());
+  if (offset != 0 && ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+    return os_error("seek in " + path.string());
+  return read_rest(fd, path, std::numeric_limits<std::uint64_t>::max());
+}
+
+Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_bytes)
+{
+  // O_NONBLOCK: to open a pipe without a writer would wait for one.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd)
+    return os_error("open " + path.string());
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) < 0)
+    return os_error("look at " + path.string());
+  if (!S_ISREG(status.st_mode))
+    return Error{.code = Errc::usage, .context = path.string() + " is not a regular file"};
+  return read_rest(fd, path, most_bytes);
 }
 
 Result<std::string> read_file(const fs::path& path)
@@ -43,6 +87,14 @@ Result<std::string> read_file(const fs::path& path)
 
 Result<> write_file(const fs::path& path, std::string_view content)
 {
+  // A device, a pipe or a link that is there stays what it is: it is written into.
+  struct stat there = {};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    const UniqueFd into(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY));
+    if (!into)
+      return os_error("open " + path.string());
+    return write_all(into, content, "write " + path.string());
+  }
   const fs::path temporary = path.string() + ".tmp";
   auto give_up = [&](const std::string& action) {
     Error error = os_error(action + " " + path.string());
@@ -52,13 +104,9 @@ Result<> write_file(const fs::path& path, std::string_view content)
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd)
     return os_error("create " + path.string());
-  while (!content.empty()) {
-    const ssize_t put = ::write(fd.get(), content.data(), content.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0)
-      return give_up("write");
-    content.remove_prefix(static_cast<std::size_t>(put));
+  if (const auto written = write_all(fd, content, "write " + path.string()); !written) {
+    ::unlink(temporary.c_str());
+    return written;
   }
   if (::fsync(fd.get()) < 0)
     return give_up("sync");
