@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "results/gaps.h"
 #include "results/wire.h"
 
 namespace rmaplab
@@ -38,7 +39,8 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
         rows += text;
       } else if (record.kind == "env") {
         const auto equals = text.find('=');
-        host.run.manifest[text.substr(0, equals)] = text.substr(equals + 1);
+        const std::string key = text.substr(0, equals);
+        host.run.manifest[key == kPlanCases ? key + ".1" : key] = text.substr(equals + 1);
       } else if (record.kind == "dmesg") {
         host.run.dmesg += text;
       } else if (record.kind == "err") {
@@ -97,10 +99,12 @@ Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
   Manifest& manifest = host->run.manifest;
   manifest.insert(traces->begin(), traces->end());
   manifest.insert({{"mode", "host"},
+                   {"plan.boots", "1"},
                    {"kernel.source", "the running kernel"},
                    {"rmaplab.version", version()},
                    {"command", command_line()},
                    {"host.cpu", manifest_value(manifest, "guest.cpu")}});
+  host->run.gaps = gaps_of(manifest, host->run.samples);
   return host;
 }
 

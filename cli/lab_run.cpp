@@ -88,6 +88,7 @@ Run as_run(KernelRun& measured, const Kernel& kernel, const std::string& id)
   run.manifest["command"] = command_line();
   for (std::size_t i = 0; i < measured.failures.size(); ++i)
     run.manifest[fmt::format("failure.{}", i + 1)] = measured.failures[i];
+  run.gaps = gaps_of(run.manifest, run.samples);
   if (!kernel.config.empty())
     if (auto text = read_file(kernel.config))
       run.config = *std::move(text);
@@ -163,7 +164,14 @@ int run_one_guest(const std::string& kernel_spec, LabCommandOptions opt, const G
           fmt::format("FAILED {} {}: {}", sample.workload, sample.arguments, sample.reason));
   if (!run.failed_console.empty())
     screen.note("end of its console:\n" + run.failed_console);
-  return run.failures.empty() ? run.guest_status : kCheckFailed;
+  if (!run.failures.empty())
+    return kCheckFailed;
+  // A program's status is its own affair: 2, 3 or 77 of it are not ours.
+  if (guest.arguments[0] == "exec" && run.guest_status != 0) {
+    screen.note(fmt::format("the command ended with status {}", run.guest_status));
+    return kCheckFailed;
+  }
+  return run.guest_status;
 }
 
 bool workload_failed(const Run& run)

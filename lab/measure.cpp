@@ -20,6 +20,7 @@
 #include "lab/module.h"
 #include "lab/qemu.h"
 #include "probes/kernel_log.h"
+#include "results/gaps.h"
 
 namespace rmaplab
 {
@@ -106,6 +107,13 @@ void judge_console(KernelRun& run, const std::string& boot, const BootReport& re
                                        unclaimed.front(), count(unclaimed)));
 }
 
+// The machine's facts are the same in every boot: the first that says one counts, as any boot
+// may die before it has said all. A plan is each boot's own.
+void take_fact(Manifest& manifest, const std::string& key, const std::string& value, int boot)
+{
+  manifest.emplace(key == kPlanCases ? fmt::format("{}.{}", key, boot) : key, value);
+}
+
 // Takes over what one boot brought.
 void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport report)
 {
@@ -115,9 +123,10 @@ void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport rep
       rows += record.payload;
     else if (record.kind == "out" || record.kind == "err")
       run.output += record.payload;
-    else if (record.kind == "env" && job.boot == 0)
+    else if (record.kind == "env")
       if (const auto equals = record.payload.find('='); equals != std::string::npos)
-        run.manifest[record.payload.substr(0, equals)] = record.payload.substr(equals + 1);
+        take_fact(run.manifest, record.payload.substr(0, equals), record.payload.substr(equals + 1),
+                  job.boot + 1);
   }
   auto samples = parse_samples("results of " + boot_name(kernel, job.replica), rows);
   if (samples) {
@@ -163,6 +172,7 @@ void describe_machine(Manifest& manifest, const Machine& machine, const LabOptio
 {
   manifest["mode"] = options.mode;
   manifest["replicas"] = std::to_string(options.replicas);
+  manifest["plan.boots"] = std::to_string(options.replicas);
   manifest["qemu.version"] = qemu;
   manifest["machine.cpu"] = accelerator == Accelerator::kvm ? "host" : machine.cpu;
   manifest["machine.cpus"] = std::to_string(options.cpus);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 
 namespace rmaplab
@@ -14,10 +15,11 @@ namespace rmaplab
 namespace
 {
 constexpr int kManifestVersion = 1;
+constexpr std::uint64_t kMostManifestBytes = 16 << 20;
 
 // One glob a line of the rule; everything else may differ.
 constexpr const char* kMustAgree =
-    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,workload.*,pinned,"
+    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,workload.*,pin,"
     "host.cpu,trace.*";
 }  // namespace
 
@@ -65,7 +67,7 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
 
 Result<Manifest> read_manifest(const std::filesystem::path& path)
 {
-  auto text = read_file(path);
+  auto text = read_regular_file(path, kMostManifestBytes);
   if (!text)
     return text.error();
   return parse_manifest(path.string(), *text);

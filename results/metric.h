@@ -22,12 +22,18 @@ struct Metric {
   std::string_view unit;
   Direction better = Direction::lower;
   MetricClass kind = MetricClass::noisy;
-  double floor = 0;      // relative change below which nobody is told; 0.01 is 1 %
+  double floor = 0;  // relative change below which nobody is told; 0.01 is 1 %
+  // Of a deterministic one: the relative difference that placement alone (the layout of a kernel's
+  // text, what ran before) has been seen to make within one boot.
+  double placement = 0;
   bool headline = true;  // else only in CSV and in the summary lines
   bool outcome = false;  // told by the workload itself (Meter::outcome)
   std::string_view source;
   std::string_view summary;
 };
+
+// Calls of a replay that did not return what was recorded; its site names the first of them.
+inline constexpr std::string_view kReplayDiverged = "replay_diverged";
 
 std::span<const Metric> all_metrics();
 const Metric* find_metric(std::string_view name);  // null: no such metric

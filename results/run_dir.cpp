@@ -5,14 +5,54 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/crc.hpp>
 #include <ctime>
 
 #include "base/files.h"
+#include "base/regular_file.h"
+#include "base/text.h"
 
 namespace rmaplab
 {
 
 namespace fs = std::filesystem;
+
+namespace
+{
+
+constexpr const char* kRows = "samples.rows";
+constexpr const char* kChecksum = "samples.crc32";
+
+// CRC-32 as of gzip and zlib (`crc32 samples.csv`): a digit that changed is always noticed.
+std::string crc32_of(std::string_view text)
+{
+  boost::crc_32_type crc;
+  crc.process_bytes(text.data(), text.size());
+  return fmt::format("{:08x}", crc.checksum());
+}
+
+Result<> check_text(const std::string& name, std::string_view csv, std::size_t rows,
+                    const Manifest& manifest)
+{
+  const std::string wanted_rows = manifest_value(manifest, kRows);
+  const std::string wanted = manifest_value(manifest, kChecksum);
+  auto reject = [&](const std::string& what) {
+    return Error{.code = Errc::parse, .context = name + ": " + what};
+  };
+  if (!wanted_rows.empty() && wanted_rows != std::to_string(rows))
+    return reject(
+        fmt::format("has {} rows, its manifest says {}: rows were lost or added since "
+                    "it was stored",
+                    rows, wanted_rows));
+  if (const std::string found = crc32_of(csv); !wanted.empty() && found != wanted)
+    return reject(
+        fmt::format("has CRC-32 {}, its manifest says {}: it was changed or damaged "
+                    "since it was stored",
+                    found, wanted));
+  return ok();
+}
+
+}  // namespace
 
 Result<RunWriter> RunWriter::create(const fs::path& folder)
 {
@@ -38,7 +78,10 @@ Result<> RunWriter::store(const Run& run)
     ::unlink((partial_ / "config").c_str());  // of a run that never finished
   else if (auto done = write_file(partial_ / "config", run.config); !done)
     return done;
-  return write_file(partial_ / "manifest.json", manifest_json(run.manifest));
+  Manifest manifest = run.manifest;
+  manifest[kRows] = std::to_string(run.samples.size());
+  manifest[kChecksum] = crc32_of(csv);
+  return write_file(partial_ / "manifest.json", manifest_json(manifest));
 }
 
 Result<fs::path> RunWriter::finish()
@@ -62,15 +105,30 @@ Result<Run> read_run(const fs::path& folder)
   auto manifest = read_manifest(given / "manifest.json");
   if (!manifest)
     return manifest.error();
-  auto samples = read_samples(given / "samples.csv");
+  const fs::path file = given / "samples.csv";
+  const auto csv = read_regular_file(file);
+  if (!csv)
+    return csv.error();
+  auto samples =
+      parse_samples(file.string(), *csv, [&](const Sample& sample) -> std::optional<std::string> {
+        const std::string wanted = manifest_value(*manifest, "workload." + sample.workload);
+        if (wanted.empty() || wanted == std::to_string(sample.workload_version))
+          return std::nullopt;
+        return fmt::format("workload_version is {}, expected {}, that of {} in manifest.json",
+                           sample.workload_version, wanted, sample.workload);
+      });
   if (!samples)
     return samples.error();
+  if (auto good = check_text(file.string(), *csv, samples->size(), *manifest); !good)
+    return good.error();
   Run run{.folder = given, .manifest = *std::move(manifest), .samples = *std::move(samples)};
+  run.checked = !manifest_value(run.manifest, kChecksum).empty();
+  run.gaps = gaps_of(run.manifest, run.samples);
   std::error_code error;
   for (const auto& [name, text] : {std::pair{"dmesg.txt", &run.dmesg}, {"config", &run.config}}) {
     if (!fs::exists(given / name, error))
       continue;
-    auto content = read_file(given / name);
+    auto content = read_regular_file(given / name);
     if (!content)
       return content.error();
     *text = *std::move(content);
@@ -84,19 +142,44 @@ Result<Run> read_runs(const fs::path& folder)
   if (fs::exists(folder / "manifest.json", error) || folder.extension() == ".partial")
     return read_run(folder);
   std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() != ".partial" && fs::exists(entry.path() / "manifest.json", error))
-      folders.push_back(entry.path());
+  std::vector<Gap> gaps;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const fs::path& path = entry.path();
+    if (!fs::is_directory(path, error))
+      continue;
+    if (path.extension() == ".partial")
+      gaps.push_back({.text = path.filename().string() + " is a boot that was not finished"});
+    else if (!fs::exists(path / "manifest.json", error))
+      gaps.push_back(
+          {.text = path.filename().string() + " has no manifest.json: no boot is known"});
+    else
+      folders.push_back(path);
+  }
+  if (folders.empty() && !gaps.empty())
+    return Error{.code = Errc::usage,
+                 .context = fmt::format(
+                     "{} holds no finished run: {}{}", folder.string(), gaps[0].text,
+                     gaps.size() > 1 ? fmt::format(" (and {} more)", gaps.size() - 1) : "")};
+  if (folders.empty() && !fs::exists(folder, error) &&
+      fs::exists(fs::path(folder.string() + ".partial"), error))
+    return Error{.code = Errc::usage,
+                 .context = folder.string() + ".partial is a run that was not finished"};
   if (folders.empty())
     return read_run(folder);
   std::sort(folders.begin(), folders.end());
+  if (folders.size() == 2 && folders[0].filename() == "base" && folders[1].filename() == "head")
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("{0} holds two kernels' runs: give {0}/base or {0}/head",
+                                        folder.lexically_normal().string())};
+  std::sort(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) { return a.text < b.text; });
   Run all;
   int boots = 0;
+  bool first = true;
   for (const auto& one : folders) {
     auto run = read_run(one);
     if (!run)
       return run;
-    if (boots == 0)
+    if (std::exchange(first, false))
       all = {.folder = folder, .manifest = run->manifest, .config = run->config};
     const bool same_kernel = manifest_value(all.manifest, "kernel.release") ==
                                  manifest_value(run->manifest, "kernel.release") &&
@@ -115,9 +198,13 @@ Result<Run> read_runs(const fs::path& folder)
       sample.boot = boots + boot;
       all.samples.push_back(std::move(sample));
     }
-    boots += most;
+    for (Gap& gap : run->gaps)
+      gaps.push_back({.failed = gap.failed, .text = one.filename().string() + ": " + gap.text});
+    all.checked = all.checked && run->checked;
+    boots += std::max(most, 1);
     all.dmesg += run->dmesg;
   }
+  all.gaps = std::move(gaps);
   return all;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "results/gaps.h"
 #include "results/manifest.h"
 #include "results/sample.h"
 
@@ -22,6 +23,11 @@ struct Run {
   std::vector<Sample> samples;
   std::string dmesg;   // consoles of the boots, one after another; on the host the log meanwhile
   std::string config;  // the kernel's .config; empty when it came without one
+  // What it lacks of its plan, set by whoever made or read it. A run that has any is not whole:
+  // every report says so first, and no gate passes it.
+  std::vector<Gap> gaps;
+  // False where it was read and has no row count and checksum, as runs of rmaplab before them.
+  bool checked = true;
 };
 
 class RunWriter
@@ -44,12 +50,14 @@ class RunWriter
   std::filesystem::path partial_;
 };
 
-// Rejects with file and line; a folder named *.partial is Errc::usage.
+// Rejects with file and line; a folder named *.partial is Errc::usage. samples.csv must have the
+// rows and the checksum of the manifest, and each row the workload version that it names.
 Result<Run> read_run(const std::filesystem::path& folder);
 
 // The same, or several runs in one folder as the boots 1, 2, ... of one: `rmaplab run` after
 // each boot of a real machine. Errc::usage where they are not of one kernel, or differ in what
-// makes runs incomparable.
+// makes runs incomparable. What lies there and is no run of it (NAME.partial, a folder without a
+// manifest) is a gap of the run that is returned.
 Result<Run> read_runs(const std::filesystem::path& folder);
 
 // "20261120T170512Z": UTC, sorts by time, safe as a file name.

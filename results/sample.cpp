@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <unordered_map>
 
 #include "base/fast_csv.h"
-#include "base/files.h"
 #include "base/text.h"
 #include "results/metric.h"
 
@@ -94,8 +94,12 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
     return fmt::format("value is \"{}\", expected nothing where status is {}", row.value,
                        row.status);
   }
-  if (!find_metric(row.metric))
+  const Metric* metric = find_metric(row.metric);
+  if (!metric)
     return fmt::format("metric is \"{}\", expected a name of `rmaplab list --metrics`", row.metric);
+  if (row.unit != metric->unit)
+    return fmt::format("unit is \"{}\", expected \"{}\", that of {}", row.unit, metric->unit,
+                       row.metric);
   sample.run = row.run;
   sample.workload = row.workload;
   sample.arguments = row.arguments;
@@ -105,6 +109,13 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   sample.pass = row.pass;
   sample.site = row.site;
   return std::nullopt;
+}
+
+// What makes a value the same value; a failure or a skip may be told more than once.
+std::string identity_of(const Sample& sample)
+{
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", sample.boot, sample.workload, sample.arguments,
+                     sample.repetition, sample.metric, sample.pass, sample.site);
 }
 
 }  // namespace
@@ -137,7 +148,8 @@ std::string sample_row(const Sample& sample)
       to_string(sample.status), cell(sample.reason), cell(sample.pass), cell(sample.site));
 }
 
-Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text)
+Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
+                                          const SampleCheck& check)
 {
   auto reject = [&](std::size_t line, const std::string& expected) {
     return Error{.code = Errc::parse, .context = fmt::format("{}:{}: {}", name, line, expected)};
@@ -147,6 +159,7 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
   if (text.back() != '\n')
     return reject(lines_of(text).size(), "file is cut off: the last line has no newline");
   std::vector<Sample> samples;
+  std::unordered_map<std::string, std::size_t> seen;  // values, and the line of each
   std::size_t line = 1;
   try {
     Reader reader(name, text.data(), text.data() + text.size());
@@ -164,6 +177,14 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
       Sample sample;
       if (const auto expected = convert(row, sample))
         return reject(line, *expected);
+      if (const auto expected = check ? check(sample) : std::nullopt)
+        return reject(line, *expected);
+      if (sample.value)
+        if (const auto [first, is_new] = seen.emplace(identity_of(sample), line); !is_new)
+          return reject(line, fmt::format("this value was there already, in line {}: {} {} {} "
+                                          "of boot {}, pass {}",
+                                          first->second, sample.workload, sample.arguments,
+                                          sample.metric, sample.boot, sample.pass));
       samples.push_back(std::move(sample));
     }
   } catch (const io::error::duplicated_column_in_header& e) {
@@ -175,14 +196,6 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
     return reject(line + 1, e.what());
   }
   return samples;
-}
-
-Result<std::vector<Sample>> read_samples(const std::filesystem::path& path)
-{
-  auto text = read_file(path);
-  if (!text)
-    return text.error();
-  return parse_samples(path.string(), *text);
 }
 
 }  // namespace rmaplab

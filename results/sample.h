@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,8 +46,11 @@ std::string_view to_string(SampleStatus status);
 std::string samples_header();
 // One row with its newline. Cells that need it are quoted; newlines become blanks.
 std::string sample_row(const Sample& sample);
-// Pure. `name` is what an error calls the text: "NAME:LINE: what was expected".
-Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text);
-Result<std::vector<Sample>> read_samples(const std::filesystem::path& path);
+// What else a reader asks of a row; what was expected, where it is not so.
+using SampleCheck = std::function<std::optional<std::string>(const Sample&)>;
+// Pure. `name` is what an error calls the text: "NAME:LINE: what was expected". A row must be in
+// its metric's unit, and no value may be there twice.
+Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
+                                          const SampleCheck& check = {});
 
 }  // namespace rmaplab

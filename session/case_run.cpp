@@ -98,6 +98,15 @@ void report_outcomes(const Rows& rows, int number, const Meter::Outcomes& outcom
       rows.value(outcome.first, number, value, outcome.second);
 }
 
+// A replay that diverged did not do the recorded work: every pass says so, as none of its
+// figures is then to be compared.
+void report_divergence(const Rows& rows, int number, const Meter::Outcomes& outcomes)
+{
+  for (const auto& [outcome, value] : outcomes)
+    if (outcome.first == kReplayDiverged && value > 0)
+      rows.value(outcome.first, number, value, outcome.second);
+}
+
 void run_bare(const Plan& plan, const PlannedCase& planned, const Rows& rows)
 {
   const bool exact = plan.mode == Mode::exact;
@@ -108,6 +117,8 @@ void run_bare(const Plan& plan, const PlannedCase& planned, const Rows& rows)
 
   const auto items = static_cast<double>(workload.items(planned.values));
   const std::string_view metric = exact ? "instructions" : "wall_time";
+  if (calls.empty())
+    rows.no_value(metric, 0, SampleStatus::fail, "the workload did not run");
   int number = 0;
   for (const Repetition& call : calls) {
     const auto spread = spread_of(call.ticks);
@@ -129,6 +140,7 @@ void run_bare(const Plan& plan, const PlannedCase& planned, const Rows& rows)
       if (!exact && workload.contends && spread->median > 0)
         rows.value("throughput", number, 1e9 * items / spread->median);
     }
+    report_divergence(rows, number, call.outcomes);
     ++number;
   }
   if (exact)
@@ -184,6 +196,8 @@ void run_probed(const Plan& plan, const PlannedCase& planned, const Rows& rows)
   probe->report(rows);
   if (planned.pass == Pass::state)
     report_outcomes(rows, 0, meter.outcomes(), false);
+  else
+    report_divergence(rows, 0, meter.outcomes());
 }
 
 Result<> enough_memory(const Workload& workload, const Values& values)

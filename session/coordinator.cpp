@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 
@@ -22,6 +23,7 @@
 #include "probes/kernel_log.h"
 #include "probes/machine_facts.h"
 #include "probes/object_events.h"
+#include "results/gaps.h"
 #include "results/metric.h"
 #include "results/sample.h"
 #include "session/capabilities.h"
@@ -276,12 +278,27 @@ void add_kernel_code(std::map<std::string, std::string>& facts)
     facts["kernel.code_bytes"] = std::to_string(*bytes);
 }
 
+// "bare=57 state=57"; the forest pass brings no rows.
+std::string planned_by_pass(const std::vector<PlannedCase>& cases)
+{
+  std::string text;
+  for (const PassInfo& info : all_passes()) {
+    const auto count = std::count_if(cases.begin(), cases.end(), [&](const PlannedCase& planned) {
+      return planned.pass == info.pass && info.pass != Pass::forest;
+    });
+    if (count > 0)
+      text += fmt::format("{}{}={}", text.empty() ? "" : " ", info.name, count);
+  }
+  return text;
+}
+
 Result<> write_environment(const Plan& plan, const std::vector<PlannedCase>& cases,
                            RecordWriter& out)
 {
   auto facts = machine_facts("");
   facts["preset"] = plan.preset;
   facts["pin"] = plan.pin;
+  facts[kPlanCases] = planned_by_pass(cases);
   for (const PlannedCase& planned : cases) {
     const std::string name(planned.workload->name);
     facts["workload." + name] = std::to_string(planned.workload->version);

@@ -16,6 +16,7 @@
 
 #include "replay/replay.h"
 #include "replay/replay_input.h"
+#include "results/metric.h"
 #include "workloads/move.h"
 
 namespace rmaplab
@@ -82,7 +83,12 @@ Result<> replay(benchmark::State& state, Meter& meter)
     if (!outcome)
       return outcome.error();
     meter.outcome("replay_calls", static_cast<double>(outcome->calls));
-    meter.outcome("replay_diverged", static_cast<double>(outcome->calls - outcome->as_recorded));
+    meter.outcome(kReplayDiverged, static_cast<double>(outcome->calls - outcome->as_recorded));
+    if (const auto& first = outcome->first)
+      meter.outcome(kReplayDiverged, 1,
+                    fmt::format("first: row {}, {}: returned {}, recorded {}", first->row + 1,
+                                to_string(input->trace.rows[first->row].event),
+                                value_text(first->found), value_text(first->expected)));
     meter.outcome("replay_touches", static_cast<double>(outcome->touches));
     meter.outcome("replay_refused", static_cast<double>(outcome->refused));
   }

@@ -283,16 +283,5 @@ TEST(ParseSamples, FailWithValueIsRejected)
             "s.csv:3: value is \"0\", expected nothing where status is fail");
 }
 
-TEST(ReadSamples, ErrorNamesTheFile)
-{
-  const auto temp = TempDir::create("rmaplab-test-");
-  ASSERT_TRUE(temp);
-  const auto path = temp->path() / "samples.csv";
-  ASSERT_TRUE(write_file(path, ""));
-  const auto samples = read_samples(path);
-  ASSERT_FALSE(samples);
-  EXPECT_EQ(samples.error().context, path.string() + ":1: file is empty, expected a header line");
-}
-
 }  // namespace
 }  // namespace rmaplab

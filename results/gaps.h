@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a run lacks of its plan: boots that failed, boots and cases that brought nothing. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "results/manifest.h"
+#include "results/sample.h"
+
+namespace rmaplab
+{
+
+struct Gap {
+  bool failed = false;  // a boot failed, on whoever's account; else something is not there
+  std::string text;     // one line, without the run's name
+
+  bool operator==(const Gap&) const = default;
+};
+
+// What a runner says of its boot's plan; the manifest has it by boot.
+inline constexpr const char* kPlanCases = "plan.cases";
+
+// The plan is in the manifest: plan.boots, and plan.cases.N of each boot, "bare=57 state=57".
+// Runs from before these keys have `replicas` at most: their cases are not known.
+std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& samples);
+
+}  // namespace rmaplab
