@@ -2,9 +2,12 @@
 // gate: two runs or kernels, a policy, a verdict that a CI job can act on.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "base/files.h"
+#include "base/regular_file.h"
 #include "cli/function_run.h"
 #include "cli/kernel_pair.h"
 #include "cli/stored_runs.h"
@@ -21,29 +24,42 @@ namespace fs = std::filesystem;
 struct GateOptions : LabRunOptions {
   KernelPairOptions pair;
   std::string policy;
+  bool has_policy = false;  // --policy was given, if with nothing
   std::string junit;
   std::string out = "out";
   std::string label;
   bool force = false;
+  bool bisect = false;
 };
 
-// A folder of `run` or `ab`, or of several of them; anything else is a kernel's spec.
+// What `git bisect run` understands: this commit cannot be told.
+constexpr int kBisectSkip = 125;
+constexpr std::uint64_t kMostPolicyBytes = 1 << 20;
+
+// A folder of `run` or `ab`, or of several of them, finished or not; anything else is a kernel's
+// spec.
 bool is_run(const std::string& spec)
 {
   std::error_code error;
   if (fs::exists(fs::path(spec) / "samples.csv", error))
     return true;
   for (const auto& entry : fs::directory_iterator(spec, error))
-    if (fs::exists(entry.path() / "samples.csv", error))
+    if (fs::exists(entry.path() / "samples.csv", error) || entry.path().extension() == ".partial")
       return true;
-  return false;
+  return fs::path(spec).extension() == ".partial" ||
+         (!fs::exists(spec, error) && fs::exists(spec + ".partial", error));
 }
 
 // Both sides: stored ones are read, kernels are booted with one plan.
-Result<StoredRuns> runs_of(const GateOptions& opt, const std::vector<std::string>& specs,
-                           Screen& screen)
+struct Sides {
+  StoredRuns stored;
+  std::vector<Kernel> booted;  // of both, where both are kernels
+};
+Result<Sides> sides_of(const GateOptions& opt, const std::vector<std::string>& specs,
+                       Screen& screen)
 {
-  StoredRuns all;
+  Sides sides;
+  StoredRuns& all = sides.stored;
   all.runs.resize(2);
   std::vector<Kernel> kernels;
   std::vector<std::string> ids;
@@ -63,7 +79,7 @@ Result<StoredRuns> runs_of(const GateOptions& opt, const std::vector<std::string
     ids.emplace_back(kIds[i]);
   }
   if (kernels.empty())
-    return all;
+    return sides;
   const fs::path folder =
       fs::path(opt.out) / (opt.label.empty() ? "gate-" + time_stamp() : opt.label);
   auto stored = measure_and_store(kernels, ids, folder, opt, screen);
@@ -75,21 +91,86 @@ Result<StoredRuns> runs_of(const GateOptions& opt, const std::vector<std::string
     all.runs[ids[i] == kIds[0] ? 0 : 1] = std::move(stored->runs[i]);
   if (all.on_disk)
     screen.note(fmt::format("stored in {}", folder.string()));
-  return all;
+  if (kernels.size() == 2)
+    sides.booted = std::move(kernels);
+  return sides;
 }
 
-int run_gate(const GateOptions& opt, std::ostream& out)
+// The workloads with a row of instructions that is worse, joined with commas.
+std::string worse_workloads(const Gate& gate)
 {
-  Policy policy;
-  if (!opt.policy.empty()) {
-    const auto text = read_file(opt.policy);
-    if (!text)
-      return complain(text.error());
-    auto parsed = Policy::parse(opt.policy, *text);
-    if (!parsed)
-      return complain(parsed.error());
-    policy = *std::move(parsed);
+  std::string names;
+  std::set<std::string> seen;
+  for (const GateRow& row : gate.rows)
+    if (row.verdict == GateVerdict::fail && !row.row.head.failed &&
+        row.row.metric->kind == MetricClass::deterministic && seen.insert(row.row.workload).second)
+      names += (names.empty() ? "" : ",") + row.row.workload;
+  return names;
+}
+
+// Which functions a failure is in: both kernels once more with what failed alone, counted by
+// function. Where that cannot be done the verdict stands, and says so.
+void count_failed_functions(Gate& gate, const Policy& policy, const GateOptions& opt,
+                            const Sides& sides, Screen& screen)
+{
+  const std::string workloads = worse_workloads(gate);
+  if (workloads.empty() || opt.functions || opt.lab.mode != "exact")
+    return;
+  auto cannot = [&](const std::string& why) {
+    gate.notes.push_back("kernel functions of the failures are not known: " + why);
+  };
+  if (sides.booted.empty())
+    return cannot("a stored run has none; measure both sides with --functions");
+  LabRunOptions again = opt;
+  again.functions = true;
+  again.lab.replicas = 1;
+  again.plan.filter = workloads;
+  again.plan.passes = "bare";
+  if (auto checked = check_functions(again); !checked)
+    return cannot(to_string(checked.error()));
+  screen.note("counting kernel functions of what is worse: " + workloads);
+  auto measured = run_plan_in_lab(sides.booted, again, screen);
+  if (!measured)
+    return cannot(to_string(measured.error()));
+  std::vector<Run> runs;
+  for (std::size_t i = 0; i < 2; ++i)
+    runs.push_back(as_run((*measured)[i], sides.booted[i], i == 0 ? "base" : "head"));
+  weigh_functions(gate, policy, runs[0], runs[1]);
+}
+
+Result<Policy> policy_of(const GateOptions& opt)
+{
+  if (!opt.has_policy)
+    return Policy();
+  const auto text = read_regular_file(opt.policy, kMostPolicyBytes);
+  if (!text)
+    return text.error();
+  return Policy::parse(opt.policy, *text);
+}
+
+int status_of(const Gate& gate, const Sides& sides)
+{
+  const int status = sides.stored.status;
+  if (status == kUsage)
+    return kUsage;
+  switch (gate.verdict) {
+    case GateVerdict::fail:
+      return kCheckFailed;
+    case GateVerdict::inconclusive:
+      return kInconclusive;
+    case GateVerdict::pass:
+      return status;
+    case GateVerdict::skip:
+      break;
   }
+  return status == kDone ? kNothingRan : status;
+}
+
+int judge_sides(const GateOptions& opt, std::ostream& out, bool& head_failed)
+{
+  const auto policy = policy_of(opt);
+  if (!policy)
+    return complain(policy.error());
   if (auto checked = check_plan(opt.plan); !checked)
     return complain(checked.error());
   if (auto checked = check_functions(opt); !checked)
@@ -98,31 +179,31 @@ int run_gate(const GateOptions& opt, std::ostream& out)
   const auto specs = specs_of(opt.pair, opt.kernel, screen.notify());
   if (!specs)
     return complain(specs.error());
-  auto stored = runs_of(opt, *specs, screen);
-  if (!stored)
-    return complain(stored.error());
-  const Comparison comparison = compare_runs(stored->runs[0], stored->runs[1]);
+  auto sides = sides_of(opt, *specs, screen);
+  if (!sides)
+    return complain(sides.error());
+  const auto& runs = sides->stored.runs;
+  const Comparison comparison = compare_runs(runs[0], runs[1]);
   if (auto comparable = check_comparable(comparison); !comparable && !opt.force)
     return complain(comparable.error());
-  Gate gate = judge(comparison, policy);
-  blame_functions(gate, stored->runs[0], stored->runs[1]);
+  Gate gate = judge(comparison, *policy);
+  weigh_functions(gate, *policy, runs[0], runs[1]);
+  count_failed_functions(gate, *policy, opt, *sides, screen);
+  head_failed = gate.head_failed;
   out << gate_ktap(gate) << std::flush;
   if (!opt.junit.empty())
     if (auto written = write_file(opt.junit, gate_junit(gate)); !written)
       return complain(written.error());
-  if (stored->status == kUsage)
-    return kUsage;
-  switch (gate.verdict) {
-    case GateVerdict::fail:
-      return kCheckFailed;
-    case GateVerdict::inconclusive:
-      return kInconclusive;
-    case GateVerdict::pass:
-      return stored->status;
-    case GateVerdict::skip:
-      break;
-  }
-  return stored->status == kDone ? kNothingRan : stored->status;
+  return status_of(gate, *sides);
+}
+
+int run_gate(const GateOptions& opt, std::ostream& out)
+{
+  bool head_failed = false;
+  const int status = judge_sides(opt, out, head_failed);
+  if (!opt.bisect || status == kDone || status == kInterrupted)
+    return status;
+  return status == kCheckFailed && head_failed ? kCheckFailed : kBisectSkip;
 }
 
 }  // namespace
@@ -135,16 +216,22 @@ void add_gate(CLI::App& app, int& exit_status)
   add_kernel_pair(*cmd, opt->pair,
                   "the folder of a stored run, or of several of one kernel, or a kernel as "
                   "`ab` takes it");
-  cmd->add_option("--policy", opt->policy,
-                  "limits by metric and workload (docs/gate.md; default: headline metrics, their "
-                  "floors)");
+  auto* policy = cmd->add_option(
+      "--policy", opt->policy,
+      "limits by metric and workload (docs/gate.md; default: headline metrics, their "
+      "floors)");
   cmd->add_option("--junit", opt->junit, "write the verdicts to this file as JUnit XML too");
   cmd->add_flag("--force", opt->force, "judge runs of different machines, modes or presets too");
+  cmd->add_flag("--bisect", opt->bisect,
+                "exit as `git bisect run` wants it: 0 pass, 1 the head failed, 125 anything else");
   add_plan_options(*cmd, opt->plan);
   cmd->add_option("-o,--out", opt->out, "folder for results of kernels")->capture_default_str();
   cmd->add_option("--label", opt->label, "folder in it (default: gate-TIME)");
   add_lab_run_options(*cmd, *opt);
-  cmd->callback([opt, &exit_status] { exit_status = run_gate(*opt, std::cout); });
+  cmd->callback([opt, policy, &exit_status] {
+    opt->has_policy = policy->count() > 0;
+    exit_status = run_gate(*opt, std::cout);
+  });
 }
 
 }  // namespace rmaplab

@@ -131,6 +131,10 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
         << std::flush;
   if (!added)
     return complain(added.error());
+  if (check.rows == 0) {
+    screen.note("nothing was judged: no metric of these workloads and passes, or too few boots");
+    return kNothingRan;
+  }
   Manifest facts = selfcheck_facts(check);
   facts["mode"] = mode;
   facts["preset"] = opt.plan.preset;
@@ -170,8 +174,8 @@ Caught judge_mutant(const Mutant& mutant, const RunPair& metric, const RunPair& 
   // A limit lets its own size pass; the header's is the least that must be seen.
   const double least = std::abs(mutant.change) * 0.999;
   const std::string text = fmt::format(
-      "ignore * *\nlimit {0} {1} {2}\ndirection {0} {1} {3}\n", mutant.metric, mutant.workload,
-      mutant.relative ? fmt::format("{}%", least * 100) : fmt::format("{}", least),
+      "ignore * *\nlimit {0} {1} {2}\ndirection {0} {1} {3}\nplacement {0} {1} 0%\n", mutant.metric,
+      mutant.workload, mutant.relative ? fmt::format("{}%", least * 100) : fmt::format("{}", least),
       mutant.change > 0 ? "lower" : "higher");
   const auto policy = Policy::parse(mutant.name, text);
   if (!policy)
@@ -182,6 +186,9 @@ Caught judge_mutant(const Mutant& mutant, const RunPair& metric, const RunPair& 
   for (const GateRow& row : gate.rows) {
     if (row.row.arguments != mutant.arguments)
       continue;
+    caught.caught = caught.caught || row.verdict == GateVerdict::fail;
+    if (row.row.metric->name != mutant.metric)
+      continue;
     if (row.row.base.spread && row.row.head.spread)
       caught.seen =
           mutant.relative && row.row.change
@@ -189,7 +196,6 @@ Caught judge_mutant(const Mutant& mutant, const RunPair& metric, const RunPair& 
               : fmt::format("{:+.6g}", row.row.head.spread->median - row.row.base.spread->median);
     else
       caught.why = row.why;
-    caught.caught = row.verdict == GateVerdict::fail;
   }
   const auto functions =
       function_changes(functions_of.base, functions_of.head, mutant.workload, mutant.arguments);

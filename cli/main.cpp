@@ -39,9 +39,14 @@ int main(int argc, char** argv)
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kDone : kUsage;
+    exit_status = app.exit(e) == 0 ? kDone : kUsage;
   } catch (const std::exception& e) {
     warn(e.what());
+    return kUsage;
+  }
+  // A report that a full disk cut short is no report, whatever it says.
+  if (!(std::cout << std::flush)) {
+    warn("write standard output: not all of it could be written");
     return kUsage;
   }
   return exit_status;

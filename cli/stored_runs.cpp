@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rmaplab
 {
 
@@ -55,14 +57,31 @@ Result<StoredRuns> measure_and_store(const std::vector<Kernel>& kernels,
   return stored;
 }
 
+namespace
+{
+
+// Facts of the machine that a side lacks because its boots died before they said them: a failure
+// to tell, no reason to compare nothing.
+bool is_excused(const ManifestDifference& difference, const Comparison& comparison)
+{
+  const auto died = [](const std::vector<Gap>& gaps) {
+    return std::any_of(gaps.begin(), gaps.end(), [](const Gap& gap) { return gap.failed; });
+  };
+  return (difference.base.empty() && died(comparison.base_gaps)) ||
+         (difference.head.empty() && died(comparison.head_gaps));
+}
+
+}  // namespace
+
 Result<> check_comparable(const Comparison& comparison)
 {
-  if (comparison.incomparable.empty())
-    return ok();
   std::string keys;
   for (const auto& difference : comparison.incomparable)
-    keys += fmt::format("{}{} ({} against {})", keys.empty() ? "" : ", ", difference.key,
-                        difference.base, difference.head);
+    if (!is_excused(difference, comparison))
+      keys += fmt::format("{}{} ({} against {})", keys.empty() ? "" : ", ", difference.key,
+                          difference.base, difference.head);
+  if (keys.empty())
+    return ok();
   return Error{.code = Errc::usage,
                .context = "runs cannot be compared, they differ in " + keys +
                           "; --force compares them all the same"};

@@ -24,7 +24,7 @@ enum class Verdict {
   better,
   worse,
   changed,    // of a metric that is neither better nor worse
-  undecided,  // a noisy metric: neither a change nor its absence was shown
+  undecided,  // neither a change nor its absence was shown: boots overlap or are too few
   skipped,    // not measured on one side or both
   failed,     // the workload failed on one side or both
 };
@@ -35,8 +35,9 @@ struct Side {
   std::map<int, double> boots;  // by number of the boot: the median of its repetitions
   std::map<int, std::vector<double>> repetitions;  // likewise
   std::optional<Spread> spread;                    // over the boots
-  std::string reason;                              // of the first skip or failure
+  std::string reason;                              // of the first failure, else of the first skip
   bool failed = false;
+  bool missing = false;  // no row of it at all
 };
 
 struct ComparisonRow {
@@ -50,6 +51,9 @@ struct ComparisonRow {
   std::optional<double> change;  // head / base - 1, of the medians
   // The same for each boot number that both sides have: its least and greatest.
   std::optional<Spread> change_by_boot;
+  // What one side has in a boot that the other went through without a value: "boot 2 has no value
+  // on the head"; of metrics whose boots are twins. Empty: nothing was lost.
+  std::string lost;
   // Of a noisy metric: boots are its units. p adjusted for all noisy rows of the comparison
   // (Benjamini-Hochberg: a report explores).
   std::optional<NoisyEffect> effect;
@@ -61,11 +65,40 @@ struct Comparison {
   Manifest head;
   std::vector<ComparisonRow> rows;  // in the order of the base's samples
   std::vector<ManifestDifference> incomparable;
+  // What each side lacks of its plan (results/gaps.h).
+  std::vector<Gap> base_gaps;
+  std::vector<Gap> head_gaps;
+  bool base_checked = true;  // Run::checked
+  bool head_checked = true;
   // Config options that differ: "HZ: 250 -> 1000"; nothing when one is not known.
   std::optional<std::vector<std::string>> config_differences;
 };
 
-// Rows by kernel function are left out: reports/functions.h has those.
+// "fork_flat vmas=4": how reports name a case.
+std::string case_name(const ComparisonRow& row);
+
+// What decides a value of the classes exact and deterministic: those of the boots that both sides
+// have, in the same order. Boot n starts alike on both, so a boot that one side lost must not
+// shift the others.
+struct Twins {
+  std::vector<double> base;
+  std::vector<double> head;
+};
+Twins twins_of(const Side& base, const Side& head);
+// The one rule of both classes, for reports and gate; nothing without twins. `kind` need not be the
+// metric's own.
+std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, double floor,
+                                double placement);
+// For metrics that are judged by boots as the unit of replication.
+Boots boots_of(const Side& side);
+
+// What the reader of a report must be told before any figure: a line for each thing that is
+// missing, lost, failed or not checked, base first; empty for two whole runs.
+std::vector<std::string> shortcomings(const Comparison& comparison);
+
+// Rows by kernel function are left out, unless one failed: reports/functions.h has those. A
+// case whose replay diverged on a side has no figures to compare: its rows are skips that name
+// the first call, but for replay_diverged itself.
 Comparison compare_runs(const Run& base, const Run& head);
 
 // Pure. Options of two .config texts whose values differ, sorted by name; those

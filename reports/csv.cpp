@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "reports/report.h"
 
@@ -32,13 +33,19 @@ std::string csv_report(const Comparison& comparison)
   std::string text =
       "workload,arguments,metric,unit,class,base_median,base_min,base_max,head_median,head_min,"
       "head_max,change,verdict,reason,site\n";
+  // What is missing of a run has no case and no metric.
+  for (const auto& [side, gaps] :
+       {std::pair{"base", &comparison.base_gaps}, {"head", &comparison.head_gaps}})
+    for (const Gap& gap : *gaps)
+      text += fmt::format(",,,,,,,,,,,,{},{},\n", gap.failed ? "failed" : "missing",
+                          quoted(fmt::format("{}: {}", side, gap.text)));
   for (const ComparisonRow& row : comparison.rows)
     text += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row.workload), quoted(row.arguments),
         row.metric->name, row.metric->unit, to_string(row.metric->kind), cells(row.base.spread),
         cells(row.head.spread), row.change ? number_text(*row.change) : "", to_string(row.verdict),
         quoted(row.head.reason.empty() ? row.base.reason : row.head.reason), quoted(row.site));
-  return text;
+  return printable(text);
 }
 
 }  // namespace rmaplab

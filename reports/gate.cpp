@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/ktap.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "reports/functions.h"
 #include "stats/multiplicity.h"
@@ -20,9 +21,9 @@ namespace
 constexpr std::size_t kMostBlamed = 3;
 
 // The amount by which `head` is worse than `base`, in the metric's unit; negative: better.
-double worse_by(const GateRule& rule, double base, double head)
+double worse_by(Watch better, double base, double head)
 {
-  switch (rule.better) {
+  switch (better) {
     case Watch::lower:
       return head - base;
     case Watch::higher:
@@ -44,26 +45,38 @@ std::string limit_text(const Limit& limit)
                         : fmt::format("{:.6g}", limit.value);
 }
 
+// By the rule of reports, with the policy's limit as the floor.
 void judge_counted(GateRow& gate_row)
 {
-  const Spread& base = *gate_row.row.base.spread;
-  const Spread& head = *gate_row.row.head.spread;
-  const double limit = allowed(gate_row.rule.limit, base.median);
-  const bool worse = worse_by(gate_row.rule, base.median, head.median) > limit;
-  if (!worse) {
-    gate_row.verdict = GateVerdict::pass;
-    return;
-  }
-  const bool overlap = head.min <= base.max && base.min <= head.max;
-  if (gate_row.rule.kind == MetricClass::deterministic && overlap &&
-      !(base.min == base.max && head.min == head.max)) {
+  const GateRule& rule = gate_row.rule;
+  const Twins twins = twins_of(gate_row.row.base, gate_row.row.head);
+  if (twins.base.empty()) {
     gate_row.verdict = GateVerdict::inconclusive;
-    gate_row.why = fmt::format("worse by more than {}, but the replicas' ranges overlap",
-                               limit_text(gate_row.rule.limit));
+    gate_row.why = "no boot that both sides have";
     return;
   }
-  gate_row.verdict = GateVerdict::fail;
-  gate_row.why = fmt::format("worse by more than {}", limit_text(gate_row.rule.limit));
+  const double base = spread_of(twins.base)->median;
+  const double worse = worse_by(rule.better, base, spread_of(twins.head)->median);
+  const double limit = allowed(rule.limit, base);
+  const double floor = base != 0 ? limit / std::abs(base) : 0;
+  const Change change = *change_of(gate_row.row, rule.kind, floor, rule.placement);
+  if (change == Change::few) {
+    gate_row.verdict = GateVerdict::inconclusive;
+    gate_row.why = fmt::format(
+        "with {} {} a side a difference up to {:.2g} % may be placement "
+        "alone; take {} or more",
+        twins.base.size(), twins.base.size() == 1 ? "boot" : "boots", rule.placement * 100,
+        kLeastBoots);
+  } else if (change == Change::identical || worse <= limit) {
+    gate_row.verdict = GateVerdict::pass;
+  } else if (change == Change::overlap) {
+    gate_row.verdict = GateVerdict::inconclusive;
+    gate_row.why = fmt::format("worse by more than {}, but the ranges of the boots overlap",
+                               limit_text(rule.limit));
+  } else {
+    gate_row.verdict = GateVerdict::fail;
+    gate_row.why = fmt::format("worse by more than {}", limit_text(rule.limit));
+  }
 }
 
 void judge_noisy(GateRow& gate_row, double level)
@@ -101,35 +114,137 @@ void judge_noisy(GateRow& gate_row, double level)
                                *gate_row.adjusted_p);
 }
 
-// What changed most within the row's case, of the rows that are parts of its metric.
-std::vector<std::string> blamed_sites(const ComparisonRow& failed,
-                                      const std::vector<ComparisonRow>& rows)
+using Parts = std::vector<std::pair<double, std::string>>;  // change, and the line that tells it
+
+// The largest changes first, whichever way; at most kMostBlamed.
+std::vector<std::string> largest(Parts parts)
 {
-  std::vector<std::pair<double, const ComparisonRow*>> parts;
-  for (const ComparisonRow& row : rows)
-    if (!row.site.empty() && row.metric == failed.metric && row.workload == failed.workload &&
-        row.arguments == failed.arguments) {
-      const double base = row.base.spread ? row.base.spread->median : 0;
-      const double head = row.head.spread ? row.head.spread->median : 0;
-      if (base != head)
-        parts.emplace_back(head - base, &row);
-    }
   std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
     return std::abs(a.first) > std::abs(b.first);
   });
-  std::vector<std::string> blamed;
+  std::vector<std::string> lines;
   for (std::size_t i = 0; i < std::min(parts.size(), kMostBlamed); ++i)
-    blamed.push_back(
-        fmt::format("{}: {:+.6g} {}", parts[i].second->site, parts[i].first, failed.metric->unit));
+    lines.push_back(parts[i].second);
+  return lines;
+}
+
+double median_of(const Side& side)
+{
+  return side.spread ? side.spread->median : 0;
+}
+
+// Of which metrics a state that differs is a consequence, as globs: what was allocated and freed
+// is where objects come from, what merged and moved is where VMAs do.
+std::string_view causes_of(std::string_view metric)
+{
+  constexpr std::string_view kMerges =
+      "moves_merged,moves_refused,moves_relocated,vmas_after,merge*,relocate*";
+  if (metric.starts_with("alloc_") || metric.starts_with("free_"))
+    return metric;  // its own call sites
+  if (metric.ends_with("anon_vma_chain") || metric.starts_with("forest_avcs"))
+    return "alloc_anon_vma_chain,free_anon_vma_chain";
+  if (metric.ends_with("anon_vma") || metric.starts_with("forest_"))
+    return "alloc_anon_vma,free_anon_vma";
+  if (metric == "slab_bytes")
+    return "alloc_*,slab_vm_area_struct,slab_anon_vma,slab_anon_vma_chain";
+  if (metric.ends_with("vm_area_struct"))
+    return "alloc_vm_area_struct,free_vm_area_struct,moves_merged,moves_refused,moves_relocated";
+  return kMerges;
+}
+
+// Why a row of a state or a count came out otherwise, of the rows of its case: call sites that
+// allocated or freed more or less, merges and moves with another end.
+std::vector<std::string> blamed_rows(const ComparisonRow& failed,
+                                     const std::vector<ComparisonRow>& rows)
+{
+  const std::string causes(causes_of(failed.metric->name));
+  Parts sites;
+  Parts wholes;
+  for (const ComparisonRow& row : rows) {
+    const double base = median_of(row.base);
+    const double head = median_of(row.head);
+    if (row.workload != failed.workload || row.arguments != failed.arguments || base == head)
+      continue;
+    if (row.metric == failed.metric ? row.site.empty()
+                                    : !glob_match(causes, std::string(row.metric->name)))
+      continue;
+    if (row.site.empty())
+      wholes.emplace_back(head - base, fmt::format("{}: {} -> {}", row.metric->name,
+                                                   number_text(base), number_text(head)));
+    else if (row.metric == failed.metric)
+      sites.emplace_back(head - base,
+                         fmt::format("{}: {:+.6g} {}", row.site, head - base, row.metric->unit));
+    else
+      sites.emplace_back(head - base, fmt::format("{} in {}: {:+.6g} {}", row.metric->name,
+                                                  row.site, head - base, row.metric->unit));
+  }
+  std::vector<std::string> blamed = largest(std::move(sites));
+  for (const auto& line : largest(std::move(wholes)))
+    blamed.push_back(line);
   return blamed;
+}
+
+bool counts_instructions(const ComparisonRow& row)
+{
+  return row.metric->kind == MetricClass::deterministic;
 }
 
 GateVerdict overall(const Gate& gate)
 {
-  for (const auto verdict : {GateVerdict::fail, GateVerdict::inconclusive, GateVerdict::pass})
-    if (gate.count(verdict) > 0)
-      return verdict;
-  return GateVerdict::skip;
+  const auto failed_gap = [](const GateGap& one) { return one.gap.failed; };
+  if (gate.count(GateVerdict::fail) > 0 ||
+      std::any_of(gate.gaps.begin(), gate.gaps.end(), failed_gap))
+    return GateVerdict::fail;
+  if (gate.count(GateVerdict::inconclusive) > 0 || !gate.gaps.empty())
+    return GateVerdict::inconclusive;
+  return gate.count(GateVerdict::pass) > 0 ? GateVerdict::pass : GateVerdict::skip;
+}
+
+void conclude(Gate& gate)
+{
+  gate.verdict = overall(gate);
+  gate.head_failed = false;
+  for (const GateGap& one : gate.gaps)
+    gate.head_failed = gate.head_failed || (one.gap.failed && one.side == "head");
+  for (const GateRow& row : gate.rows)
+    gate.head_failed = gate.head_failed || row.verdict == GateVerdict::fail;
+}
+
+// What can be said of a row before its figures are looked at: it failed, or one side alone has
+// it. Nothing where there are two sides to compare.
+bool is_judged_by_presence(GateRow& gate_row)
+{
+  const Side& base = gate_row.row.base;
+  const Side& head = gate_row.row.head;
+  auto say = [&](GateVerdict verdict, const std::string& why) {
+    gate_row.verdict = verdict;
+    gate_row.why = why;
+    return true;
+  };
+  if (head.failed)
+    return say(GateVerdict::fail, "the workload failed on the head: " + head.reason);
+  if (base.failed)
+    return say(GateVerdict::inconclusive,
+               "the workload failed on the base, there is nothing to compare with: " + base.reason);
+  if (base.spread && head.spread)
+    return !gate_row.row.lost.empty() && say(GateVerdict::inconclusive, gate_row.row.lost);
+  if (base.spread)
+    return say(GateVerdict::inconclusive, "measured on the base alone; head: " + head.reason);
+  if (head.spread)
+    return say(GateVerdict::inconclusive, "measured on the head alone; base: " + base.reason);
+  return say(GateVerdict::skip, head.missing ? base.reason : head.reason);
+}
+
+// The parts of a metric (call sites, locks) come and go with the kernel: only their whole is
+// judged. A failure counts wherever it stands.
+bool is_looked_at(const ComparisonRow& row, const GateRule& rule)
+{
+  if (row.base.failed || row.head.failed)
+    return true;
+  if (!row.site.empty() || rule.ignored)
+    return false;
+  return rule.gated || !row.lost.empty() ||
+         row.base.spread.has_value() != row.head.spread.has_value();
 }
 
 }  // namespace
@@ -158,27 +273,32 @@ std::size_t Gate::count(GateVerdict wanted) const
 Gate judge(const Comparison& comparison, const Policy& policy)
 {
   Gate gate;
+  for (const Gap& gap : comparison.base_gaps)
+    gate.gaps.push_back({.side = "base", .gap = gap});
+  for (const Gap& gap : comparison.head_gaps)
+    gate.gaps.push_back({.side = "head", .gap = gap});
   std::vector<double> p;
+  std::vector<std::pair<std::string, std::string>> cases;
   for (const ComparisonRow& row : comparison.rows) {
+    cases.emplace_back(row.workload, row.arguments);
     const GateRule rule = policy.rule_for(*row.metric, row.workload, row.arguments);
-    if (!rule.gated || !row.site.empty())
+    if (!is_looked_at(row, rule))
       continue;
     GateRow gate_row{.row = row, .rule = rule};
-    if (row.base.failed || row.head.failed) {
-      gate_row.verdict = GateVerdict::fail;
-      gate_row.why =
-          fmt::format("the workload failed on the {}: {}", row.head.failed ? "head" : "base",
-                      row.head.failed ? row.head.reason : row.base.reason);
-    } else if (!row.base.spread || !row.head.spread) {
-      gate_row.why = row.head.spread ? "base: " + row.base.reason : row.head.reason;
-    } else if (rule.kind == MetricClass::noisy) {
-      gate_row.effect = row.effect;
-      if (gate_row.effect)
-        p.push_back(gate_row.effect->p);
-      else
-        gate_row.why = "no boot of ours on one side";
-    } else {
-      judge_counted(gate_row);
+    if (!is_judged_by_presence(gate_row)) {
+      if (rule.kind == MetricClass::noisy) {
+        gate_row.effect =
+            row.effect ? row.effect
+                       : noisy_effect(boots_of(row.base), boots_of(row.head), 1 - policy.level());
+        if (gate_row.effect) {
+          p.push_back(gate_row.effect->p);
+        } else {
+          gate_row.verdict = GateVerdict::inconclusive;
+          gate_row.why = "values that no rank test can be made of";
+        }
+      } else {
+        judge_counted(gate_row);
+      }
     }
     gate.rows.push_back(std::move(gate_row));
   }
@@ -189,37 +309,70 @@ Gate judge(const Comparison& comparison, const Policy& policy)
       row.adjusted_p = adjusted[next++];
       judge_noisy(row, policy.level());
     }
-    if (row.verdict == GateVerdict::fail)
-      row.blamed = blamed_sites(row.row, comparison.rows);
+    if (row.verdict == GateVerdict::fail && !row.row.head.failed && !counts_instructions(row.row))
+      row.blamed = blamed_rows(row.row, comparison.rows);
   }
-  gate.verdict = overall(gate);
+  gate.notes = shortcomings(comparison);
+  for (auto& note : policy.unused(cases))
+    gate.notes.push_back(std::move(note));
+  conclude(gate);
   return gate;
-}
-
-void blame_functions(Gate& gate, const Run& base, const Run& head)
-{
-  for (GateRow& row : gate.rows) {
-    if (row.verdict != GateVerdict::fail)
-      continue;
-    const auto changes = function_changes(base, head, row.row.workload, row.row.arguments);
-    for (std::size_t i = 0; i < std::min(changes.size(), kMostBlamed); ++i)
-      if (changes[i].change() != 0)
-        row.blamed.push_back(
-            fmt::format("{}: {:+.6g} instructions/op", changes[i].function, changes[i].change()));
-  }
 }
 
 namespace
 {
 
-std::string case_name(const ComparisonRow& row)
+// By how much the functions of the policy's allowances cost more, as far as these go.
+double forgiven(const std::vector<Allowance>& allowances,
+                const std::vector<FunctionChange>& changes, double base)
 {
-  std::string name = row.workload;
-  for (const auto argument : split(row.arguments, ';'))
-    if (!argument.empty())
-      name += " " + std::string(argument);
-  return name;
+  double sum = 0;
+  for (const Allowance& allowance : allowances) {
+    double change = 0;
+    for (const FunctionChange& one : changes)
+      if (glob_match(allowance.functions, one.function))
+        change += one.change();
+    sum += std::clamp(change, 0.0, allowed(allowance.limit, base));
+  }
+  return sum;
 }
+
+}  // namespace
+
+void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Run& head)
+{
+  for (GateRow& row : gate.rows) {
+    if (row.verdict != GateVerdict::fail || row.row.head.failed || !counts_instructions(row.row))
+      continue;
+    const std::string& workload = row.row.workload;
+    const auto changes = function_changes(base, head, workload, row.row.arguments);
+    Parts parts;
+    for (const FunctionChange& one : changes)
+      if (one.change() != 0)
+        parts.emplace_back(one.change(),
+                           fmt::format("{}: {:+.6g} instructions/op", one.function, one.change()));
+    row.blamed = largest(std::move(parts));
+    const auto allowances = policy.allowances_for(workload, row.row.arguments);
+    if (allowances.empty())
+      continue;
+    if (changes.empty()) {
+      row.why += "; its allowance needs the functions of both runs (--functions)";
+      continue;
+    }
+    const double before = median_of(row.row.base);
+    const double worse = worse_by(row.rule.better, before, median_of(row.row.head));
+    const double pardon = forgiven(allowances, changes, before);
+    if (worse - pardon > allowed(row.rule.limit, before))
+      continue;
+    row.verdict = GateVerdict::pass;
+    row.why = fmt::format("worse by {}, of which an allowance covers {}", number_text(worse),
+                          number_text(pardon));
+  }
+  conclude(gate);
+}
+
+namespace
+{
 
 // "base=430012 head=431000 change=+0.230% limit=0.1%"
 std::string values_of(const GateRow& row)
@@ -246,10 +399,27 @@ std::string values_of(const GateRow& row)
   return text;
 }
 
+// A part of a metric has a row where it failed.
+std::string metric_name(const GateRow& row)
+{
+  return fmt::format("{}{}", row.row.metric->name,
+                     row.row.site.empty() ? "" : " in " + row.row.site);
+}
+
+std::string row_name(const GateRow& row)
+{
+  return fmt::format("{}: {}", case_name(row.row), metric_name(row));
+}
+
+std::string gap_name(const std::string& side, const Gap& gap)
+{
+  return side + ": " + gap.text;
+}
+
 std::string escaped(std::string_view text)
 {
   std::string result;
-  for (const char c : text)
+  for (const char c : printable(text))
     switch (c) {
       case '&':
         result += "&amp;";
@@ -264,22 +434,49 @@ std::string escaped(std::string_view text)
         result += "&quot;";
         break;
       default:
-        // XML 1.0 has no other control characters, escaped or not.
-        result += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
+        result += c;
     }
   return result;
+}
+
+std::size_t failed_gaps(const Gate& gate)
+{
+  return static_cast<std::size_t>(std::count_if(gate.gaps.begin(), gate.gaps.end(),
+                                                [](const GateGap& one) { return one.gap.failed; }));
+}
+
+// What is missing or failed of the runs, as a suite of its own.
+std::string gaps_junit(const Gate& gate)
+{
+  if (gate.gaps.empty())
+    return {};
+  std::string text =
+      fmt::format("  <testsuite name=\"runs\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
+                  gate.gaps.size(), failed_gaps(gate), gate.gaps.size() - failed_gaps(gate));
+  for (const auto& [side, gap] : gate.gaps)
+    text += fmt::format(
+        "    <testcase classname=\"runs\" name=\"{}\">\n      <{} message=\"{}\"/>\n"
+        "    </testcase>\n",
+        side, gap.failed ? "failure" : "skipped",
+        escaped(gap.failed ? gap.text : "inconclusive: " + gap.text));
+  return text + "  </testsuite>\n";
 }
 
 }  // namespace
 
 std::string gate_ktap(const Gate& gate)
 {
-  std::string text = ktap_header(gate.rows.size());
+  std::string text = ktap_header(gate.gaps.size() + gate.rows.size());
+  for (const auto& note : gate.notes)
+    text += ktap_diagnostic(note);
   std::size_t number = 0;
+  for (const auto& [side, gap] : gate.gaps)
+    text += gap.failed ? ktap_result(++number, gap_name(side, gap), Outcome::not_ok)
+                       : ktap_result(++number, side, Outcome::skip, "inconclusive: " + gap.text);
   for (const GateRow& row : gate.rows) {
-    const std::string name = fmt::format("{}: {}", case_name(row.row), row.row.metric->name);
+    const std::string name = row_name(row);
     std::string diagnostics = values_of(row) + "\n";
-    if (row.verdict == GateVerdict::fail)
+    if ((row.verdict == GateVerdict::fail || row.verdict == GateVerdict::pass) && !row.why.empty())
       diagnostics += row.why + "\n";
     for (const auto& line : row.blamed)
       diagnostics += "  " + line + "\n";
@@ -298,10 +495,13 @@ std::string gate_ktap(const Gate& gate)
         break;
     }
   }
-  return text + ktap_diagnostic(fmt::format(
-                    "{}: {} pass, {} fail, {} inconclusive, {} skip", to_string(gate.verdict),
-                    gate.count(GateVerdict::pass), gate.count(GateVerdict::fail),
-                    gate.count(GateVerdict::inconclusive), gate.count(GateVerdict::skip)));
+  std::string sum =
+      fmt::format("{}: {} pass, {} fail, {} inconclusive, {} skip", to_string(gate.verdict),
+                  gate.count(GateVerdict::pass), gate.count(GateVerdict::fail),
+                  gate.count(GateVerdict::inconclusive), gate.count(GateVerdict::skip));
+  if (!gate.gaps.empty())
+    sum += fmt::format(", {} of the runs missing or failed", gate.gaps.size());
+  return printable(text + ktap_diagnostic(sum));
 }
 
 std::string gate_junit(const Gate& gate)
@@ -314,8 +514,10 @@ std::string gate_junit(const Gate& gate)
   text += fmt::format(
       "<testsuites name=\"rmaplab gate\" tests=\"{}\" failures=\"{}\" "
       "skipped=\"{}\">\n",
-      gate.rows.size(), gate.count(GateVerdict::fail),
-      gate.count(GateVerdict::skip) + gate.count(GateVerdict::inconclusive));
+      gate.rows.size() + gate.gaps.size(), gate.count(GateVerdict::fail) + failed_gaps(gate),
+      gate.count(GateVerdict::skip) + gate.count(GateVerdict::inconclusive) + gate.gaps.size() -
+          failed_gaps(gate));
+  text += gaps_junit(gate);
   for (const auto& workload : workloads) {
     std::string cases;
     std::size_t tests = 0;
@@ -326,7 +528,7 @@ std::string gate_junit(const Gate& gate)
         continue;
       ++tests;
       cases += fmt::format("    <testcase classname=\"{}\" name=\"{}: {}\">\n", escaped(workload),
-                           escaped(case_name(row.row)), row.row.metric->name);
+                           escaped(case_name(row.row)), escaped(metric_name(row)));
       cases += "      <properties>\n";
       const std::string values = values_of(row);
       for (const auto word : split_blanks(values))

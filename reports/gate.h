@@ -17,7 +17,7 @@ enum class GateVerdict {
   pass,
   fail,          // worse than the limit, or the workload failed
   inconclusive,  // neither shown to be worse nor shown not to be; never a pass
-  skip,          // not measured on one side or both
+  skip,          // not measured on either side
 };
 std::string_view to_string(GateVerdict verdict);  // "PASS", ...
 
@@ -28,22 +28,37 @@ struct GateRow {
   std::string why;                    // one line, for a verdict that needs words
   std::optional<NoisyEffect> effect;  // of a noisy metric
   std::optional<double> adjusted_p;   // Holm, over all noisy metrics of the gate
-  // Of a failure: what changed most within the case, "anon_vma_clone: +532 instructions/op":
-  // kernel functions, and call sites of the metric itself, at most three of each.
+  // Of a failure: what changed most within the case, at most three of each: kernel functions of a
+  // count of instructions ("anon_vma_clone: +532 instructions/op"); of a state who allocated and
+  // freed, and which merges and moves came out otherwise.
   std::vector<std::string> blamed;
 };
 
-struct Gate {
-  std::vector<GateRow> rows;
-  // fail where a row failed, else inconclusive where one is, else pass; skip: nothing was
-  // compared.
-  GateVerdict verdict = GateVerdict::skip;
-  std::size_t count(GateVerdict verdict_wanted) const;
+// Something of a run that is missing or failed: a result of its own, "base: boot 2 of 3".
+struct GateGap {
+  std::string side;
+  Gap gap;
 };
 
+struct Gate {
+  std::vector<GateGap> gaps;
+  std::vector<GateRow> rows;
+  std::vector<std::string> notes;  // what a reader must know beside the results, a line each
+  // fail where a row or a boot failed; else inconclusive where a row is, or something of a run is
+  // missing; else pass; skip: nothing was compared.
+  GateVerdict verdict = GateVerdict::skip;
+  // A failure is the head's: a worse row, or a row or boot of it that failed. What failed on the
+  // base alone says nothing of the head.
+  bool head_failed = false;
+  std::size_t count(GateVerdict verdict_wanted) const;  // of rows
+};
+
+// Rows that the policy judges; and, whatever the metric, class or policy, rows that failed on a
+// side and rows that one side alone has, unless the policy ignores these.
 Gate judge(const Comparison& comparison, const Policy& policy);
-// Adds to its failures the kernel functions, where the runs compared have counted them.
-void blame_functions(Gate& gate, const Run& base, const Run& head);
+// Where the runs compared have counted kernel functions: names those of failed rows, and lets
+// pass what an allowance of the policy covers.
+void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Run& head);
 
 // KTAP, version 1: a result a row, values as diagnostics before it. An inconclusive one is a
 // skip there, as KTAP has no word for it.

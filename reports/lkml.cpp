@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "reports/report.h"
 
@@ -357,6 +358,12 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
                                          manifest_value(head, "kernel.release")),
                              2) +
                      "\n";
+  for (const auto& line : shortcomings(comparison))
+    text += wrapped("WARNING: " + line, 2);
+  for (const auto& difference : comparison.incomparable)
+    text += wrapped(fmt::format("WARNING: runs differ in {}: {} -> {}", difference.key,
+                                difference.base, difference.head),
+                    2);
   text += kernel_line("base", base) + kernel_line("head", head);
   const std::string base_compiler = compiler_of(manifest_value(base, "kernel.version"));
   const std::string head_compiler = compiler_of(manifest_value(head, "kernel.version"));
@@ -396,10 +403,6 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
       fmt::format("rmaplab {}; repeat with: {}", context.rmaplab_version, context.command), 2);
   if (!context.selfcheck.empty())
     text += wrapped(context.selfcheck, 2);
-  for (const auto& difference : comparison.incomparable)
-    text += wrapped(fmt::format("WARNING: runs differ in {}: {} -> {}", difference.key,
-                                difference.base, difference.head),
-                    2);
 
   Tally sum;
   bool failed = false;
@@ -410,12 +413,13 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
   }
   if (sum.all() == 0)
     text += "\nNothing was measured on both sides.\n";
-  else if (sum.all() == sum.identical + sum.unchanged && !failed)
+  else if (sum.all() == sum.identical + sum.unchanged && !failed &&
+           shortcomings(comparison).empty())
     text += "\nNothing changed.\n";
   for (const Metric& metric : all_metrics())
     if (const std::string section = metric_section(comparison, metric); !section.empty())
       text += "\n" + section;
-  return text + identical_line(comparison) + trouble_section(comparison);
+  return printable(text + identical_line(comparison) + trouble_section(comparison));
 }
 
 }  // namespace rmaplab

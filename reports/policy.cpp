@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -17,7 +18,7 @@ std::optional<Limit> parse_limit(std::string_view text)
 {
   const bool relative = !text.empty() && text.back() == '%';
   const auto value = parse_double(text.substr(0, text.size() - (relative ? 1 : 0)));
-  if (!value || !(*value >= 0))
+  if (!value || !(*value >= 0) || !std::isfinite(*value))
     return std::nullopt;
   return Limit{.value = relative ? *value / 100 : *value, .relative = relative};
 }
@@ -50,14 +51,25 @@ Result<Policy::Line> Policy::parse_line(const std::string& where,
     return Error{.code = Errc::parse, .context = where + ": expected " + what};
   };
   const std::string_view verb = words[0];
-  const bool known = verb == "limit" || verb == "direction" || verb == "rule" || verb == "ignore";
+  const bool known = verb == "limit" || verb == "direction" || verb == "rule" || verb == "ignore" ||
+                     verb == "allow" || verb == "placement";
   if (!known)
-    return expected(fmt::format("level, limit, direction, rule or ignore, found \"{}\"", verb));
+    return expected(fmt::format(
+        "level, limit, direction, rule, ignore, placement or allow, found \"{}\"", verb));
   const std::size_t wanted = verb == "ignore" ? 3 : 4;
   if (words.size() != wanted)
-    return expected(fmt::format("{} METRICS CASES{}, found {} words", verb,
+    return expected(fmt::format("{} {} CASES{}, found {} words", verb,
+                                verb == "allow" ? "FUNCTIONS" : "METRICS",
                                 wanted == 4 ? " VALUE" : "", words.size()));
-  Line line{.metrics = std::string(words[1]), .cases = std::string(words[2])};
+  Line line{.where = where,
+            .verb = std::string(verb),
+            .metrics = std::string(words[1]),
+            .cases = std::string(words[2])};
+  if (verb == "allow") {
+    if (!(line.allowed = parse_limit(words[3])))
+      return expected(fmt::format("an allowance like 0.5% or 200, found \"{}\"", words[3]));
+    return line;
+  }
   const auto metrics = all_metrics();
   if (std::none_of(metrics.begin(), metrics.end(), [&](const Metric& metric) {
         return glob_match(line.metrics, std::string(metric.name));
@@ -66,6 +78,13 @@ Result<Policy::Line> Policy::parse_line(const std::string& where,
         fmt::format("a metric, found \"{}\"; see `rmaplab list --metrics`", line.metrics));
   if (verb == "ignore") {
     line.gated = false;
+    return line;
+  }
+  if (verb == "placement") {
+    const auto limit = parse_limit(words[3]);
+    if (!limit || !limit->relative)
+      return expected(fmt::format("a share of the base like 0.3%, found \"{}\"", words[3]));
+    line.placement = limit->value;
     return line;
   }
   line.gated = true;
@@ -78,9 +97,30 @@ Result<Policy::Line> Policy::parse_line(const std::string& where,
   return line;
 }
 
+// A later line may be narrower or wider than an earlier one; the same metrics and cases twice,
+// with different values, is a slip.
+std::optional<std::string> Policy::contradiction(const std::vector<Line>& lines, const Line& line)
+{
+  for (const Line& other : lines) {
+    if (other.metrics != line.metrics || other.cases != line.cases ||
+        (other.verb == "allow") != (line.verb == "allow"))
+      continue;
+    const bool ignored = (other.verb == "ignore") != (line.verb == "ignore");
+    const bool differs =
+        other.verb == line.verb &&
+        (other.limit != line.limit || other.better != line.better || other.kind != line.kind ||
+         other.placement != line.placement || other.allowed != line.allowed);
+    if (ignored || differs)
+      return fmt::format("{}: contradicts {}: {} {} {}", line.where, other.where, other.verb,
+                         other.metrics, other.cases);
+  }
+  return std::nullopt;
+}
+
 Result<Policy> Policy::parse(const std::string& name, std::string_view text)
 {
   Policy policy;
+  std::optional<std::size_t> level_line;
   std::size_t number = 0;
   for (const auto whole : lines_of(text)) {
     const std::string where = fmt::format("{}:{}", name, ++number);
@@ -92,15 +132,57 @@ Result<Policy> Policy::parse(const std::string& name, std::string_view text)
       if (!level || !(*level > 0 && *level < 1))
         return Error{.code = Errc::parse,
                      .context = where + ": expected level and a number between 0 and 1"};
+      if (level_line && *level != policy.level_)
+        return Error{.code = Errc::parse,
+                     .context = fmt::format("{}: contradicts {}:{}: level {:g}", where, name,
+                                            *level_line, policy.level_)};
+      level_line = number;
       policy.level_ = *level;
       continue;
     }
     auto line = parse_line(where, words);
     if (!line)
       return line.error();
+    if (const auto slip = contradiction(policy.lines_, *line))
+      return Error{.code = Errc::parse, .context = *slip};
     policy.lines_.push_back(*std::move(line));
   }
+  if (policy.lines_.empty() && !level_line)
+    return Error{.code = Errc::parse,
+                 .context = name + ": has no rule; expected lines like \"limit vmas fork_* 2\""};
   return policy;
+}
+
+namespace
+{
+
+bool fits(const std::string& cases, const std::string& workload, const std::string& arguments)
+{
+  return glob_match(cases, workload) || glob_match(cases, workload + ":" + arguments);
+}
+
+}  // namespace
+
+std::vector<Allowance> Policy::allowances_for(const std::string& workload,
+                                              const std::string& arguments) const
+{
+  std::vector<Allowance> allowances;
+  for (const Line& line : lines_)
+    if (line.allowed && fits(line.cases, workload, arguments))
+      allowances.push_back(
+          {.functions = line.metrics, .cases = line.cases, .limit = *line.allowed});
+  return allowances;
+}
+
+std::vector<std::string> Policy::unused(
+    const std::vector<std::pair<std::string, std::string>>& cases) const
+{
+  std::vector<std::string> notes;
+  for (const Line& line : lines_)
+    if (std::none_of(cases.begin(), cases.end(),
+                     [&](const auto& one) { return fits(line.cases, one.first, one.second); }))
+      notes.push_back(fmt::format("{}: no case of these runs is {}", line.where, line.cases));
+  return notes;
 }
 
 GateRule Policy::rule_for(const Metric& metric, const std::string& workload,
@@ -111,15 +193,21 @@ GateRule Policy::rule_for(const Metric& metric, const std::string& workload,
                 .better = metric.better == Direction::lower    ? Watch::lower
                           : metric.better == Direction::higher ? Watch::higher
                                                                : Watch::both,
-                .kind = metric.kind};
+                .kind = metric.kind,
+                .placement = metric.placement};
+  rule.gated = rule.gated && workload != "null";
   for (const Line& line : lines_) {
-    if (!glob_match(line.metrics, std::string(metric.name)) ||
-        !(glob_match(line.cases, workload) || glob_match(line.cases, workload + ":" + arguments)))
+    if (line.allowed || !glob_match(line.metrics, std::string(metric.name)) ||
+        !fits(line.cases, workload, arguments))
       continue;
-    rule.gated = line.gated.value_or(rule.gated);
+    if (line.gated) {
+      rule.gated = *line.gated && workload != "null";
+      rule.ignored = !*line.gated;
+    }
     rule.limit = line.limit.value_or(rule.limit);
     rule.better = line.better.value_or(rule.better);
     rule.kind = line.kind.value_or(rule.kind);
+    rule.placement = line.placement.value_or(rule.placement);
   }
   return rule;
 }

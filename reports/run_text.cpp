@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "reports/functions.h"
 #include "reports/report.h"
@@ -504,13 +505,16 @@ std::string run_report(const Run& run)
   const std::string release = manifest_value(run.manifest, "kernel.release");
   std::string text = fmt::format("{} value{} on {}\n", values, values == 1 ? "" : "s",
                                  release.empty() ? "an unnamed kernel" : release);
+  for (const Gap& gap : run.gaps)
+    text += fmt::format("WARNING: {}\n", gap.text);
   if (const auto gfp = manifest_value(run.manifest, "kernel.anon_vma_clone_gfp"); !gfp.empty())
     text += fmt::format("anon_vma_clone allocates with {}\n", gfp);
   text += costs(cases);
   for (const char* metric : kCosts)
     text += ways(cases, metric);
-  return text + outcomes(cases) + against_control(cases) + objects(cases) + forest(cases) +
-         faults(cases) + counters(run, cases) + contention(cases) + not_measured(run);
+  return printable(text + outcomes(cases) + against_control(cases) + objects(cases) +
+                   forest(cases) + faults(cases) + counters(run, cases) + contention(cases) +
+                   not_measured(run));
 }
 
 }  // namespace rmaplab

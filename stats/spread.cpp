@@ -50,7 +50,7 @@ Change decide_exact(std::span<const double> base, std::span<const double> head)
 }
 
 Change decide_deterministic(std::span<const double> base, std::span<const double> head,
-                            double floor)
+                            double floor, double placement)
 {
   if (identical(base, head) && !base.empty())
     return Change::identical;
@@ -58,10 +58,14 @@ Change decide_deterministic(std::span<const double> base, std::span<const double
   const auto right = spread_of(head);
   if (!left || !right)
     return Change::within;
+  const double difference = std::abs(right->median - left->median);
+  const bool few = std::min(base.size(), head.size()) < kLeastBoots;
+  if (few && difference > 0 && difference <= placement * std::abs(left->median))
+    return Change::few;
+  if (difference <= floor * std::abs(left->median))
+    return Change::within;
   if (right->min <= left->max && left->min <= right->max)
-    return Change::within;
-  if (std::abs(right->median - left->median) <= floor * std::abs(left->median))
-    return Change::within;
+    return Change::overlap;
   return right->median < left->median ? Change::lower : Change::higher;
 }
 

@@ -21,19 +21,27 @@ double mean_of(std::span<const double> values);
 
 enum class Change {
   identical,  // every value equal
-  within,     // not identical, but not a change either: overlap, or below the floor
+  within,     // not identical, but no more than the floor
   lower,
   higher,
+  overlap,  // the medians differ by more than the floor, the two ranges overlap
+  few,      // beyond the floor, and within what so few boots cannot tell from placement
 };
 
-// Class exact: equal, or changed. Both sides' medians; no floor.
+// Class exact: equal, or changed. Both sides' medians.
 Change decide_exact(std::span<const double> base, std::span<const double> head);
 
-// Class deterministic. The values are one a replica, in the same order on both
-// sides; a change is called when the two ranges do not overlap and the medians
-// differ by more than `floor` (relative to the base's; 0.001 is 0.1 %).
+// With fewer boots a side there is no range to speak of.
+inline constexpr std::size_t kLeastBoots = 3;
+
+// Class deterministic. The values are one a replica, in the same order on both sides; a change is
+// called when the medians differ by more than `floor` and the two ranges do not overlap. With
+// fewer than kLeastBoots values a side a difference up to `placement` decides nothing, neither
+// that there is a change nor that there is none: so much has been seen to come of where things lie
+// in memory, and another boot has them elsewhere. Both are relative to the base's median; 0.001
+// is 0.1 %.
 Change decide_deterministic(std::span<const double> base, std::span<const double> head,
-                            double floor);
+                            double floor, double placement = 0);
 
 // head / base - 1; nothing where base is 0 and head is not.
 std::optional<double> relative_change(double base, double head);

@@ -70,16 +70,68 @@ TEST(Verdict, DeterministicMetricIsWorseWhenHigherInEveryBoot)
   EXPECT_EQ(verdict("instructions", {1000, 1010}, {1100, 1110}), Verdict::worse);
 }
 
-TEST(Verdict, DeterministicMetricIsUnchangedWhereRangesOverlap)
+TEST(Verdict, DeterministicMetricIsUndecidedWhereRangesOverlap)
 {
-  EXPECT_EQ(verdict("instructions", {1000, 1100}, {1050, 1200}), Verdict::unchanged);
+  EXPECT_EQ(verdict("instructions", {1000, 1050, 1100}, {1050, 1100, 1200}), Verdict::undecided);
 }
 
 TEST(Verdict, DeterministicMetricIsUnchangedBelowItsFloor)
 {
   ASSERT_EQ(find_metric("instructions")->floor, 0.001);
-  EXPECT_EQ(verdict("instructions", {10'000}, {10'009}), Verdict::unchanged);
-  EXPECT_EQ(verdict("instructions", {10'000}, {10'011}), Verdict::worse);
+  EXPECT_EQ(verdict("instructions", {10'000, 10'000, 10'000}, {10'009, 10'009, 10'009}),
+            Verdict::unchanged);
+  EXPECT_EQ(verdict("instructions", {10'000, 10'000, 10'000}, {10'011, 10'011, 10'011}),
+            Verdict::worse);
+}
+
+TEST(Verdict, FewBootsDecideNothingWithinWhatPlacementMakes)
+{
+  ASSERT_EQ(find_metric("instructions")->placement, 0.012);
+  EXPECT_EQ(verdict("instructions", {10'000}, {10'110}), Verdict::undecided);
+  EXPECT_EQ(verdict("instructions", {10'000, 10'000}, {10'001, 10'001}), Verdict::undecided);
+  EXPECT_EQ(verdict("instructions", {10'000}, {10'130}), Verdict::worse);
+  EXPECT_EQ(verdict("instructions", {10'000}, {10'000}), Verdict::identical);
+}
+
+Sample diverged(double calls, const char* site = "")
+{
+  Sample sample = value("replay_diverged", calls);
+  sample.site = site;
+  return sample;
+}
+
+TEST(Divergence, TakesTheFiguresOfItsCaseAwayAndNamesTheFirstCall)
+{
+  const Comparison comparison =
+      compare({value("vmas", 10), diverged(3), diverged(1, "first: row 7, mremap: EFAULT")},
+              {value("vmas", 40), diverged(0)});
+  ASSERT_EQ(comparison.rows.size(), 3u);
+  EXPECT_EQ(comparison.rows[0].verdict, Verdict::skipped);
+  EXPECT_EQ(comparison.rows[0].base.reason,
+            "base: 3 calls of the replay did not return what was recorded, first: row 7, mremap: "
+            "EFAULT");
+  EXPECT_EQ(comparison.rows[1].verdict, Verdict::better);
+}
+
+TEST(Divergence, OfOneCaseIsNotThatOfAnother)
+{
+  Sample other = diverged(3);
+  other.workload = "v";
+  EXPECT_EQ(compare({value("vmas", 10), other}, {value("vmas", 10), other}).rows[0].verdict,
+            Verdict::identical);
+}
+
+TEST(Shortcomings, TellWhatOneSideAloneHasByCountAndName)
+{
+  Comparison comparison =
+      compare({value("vmas", 10), value("process_vmas", 3)}, {value("vmas", 10)});
+  comparison.head_gaps = {{.failed = true, .text = "a boot failed: it hung"}};
+  comparison.base_checked = false;
+  EXPECT_EQ(
+      shortcomings(comparison),
+      (std::vector<std::string>{
+          "base: stored without a row count and checksum, not checked for damage",
+          "head: a boot failed: it hung", "1 row measured on the base alone: w: process_vmas"}));
 }
 
 TEST(Verdict, DeterministicMetricIsIdenticalWhenEveryBootIs)

@@ -34,8 +34,9 @@ Gate judged(const std::vector<Sample>& base, const std::vector<Sample>& head,
 {
   const Run left{.samples = base};
   const Run right{.samples = head};
-  Gate gate = judge(compare_runs(left, right), *Policy::parse("p", policy));
-  blame_functions(gate, left, right);
+  const Policy rules = policy.empty() ? Policy() : *Policy::parse("p", policy);
+  Gate gate = judge(compare_runs(left, right), rules);
+  weigh_functions(gate, rules, left, right);
   return gate;
 }
 
@@ -57,10 +58,12 @@ TEST(Gate, LimitIsHowMuchWorseIsStillGood)
 {
   EXPECT_EQ(verdict("vmas", {10}, {12}, "limit vmas * 2\n"), GateVerdict::pass);
   EXPECT_EQ(verdict("vmas", {10}, {13}, "limit vmas * 2\n"), GateVerdict::fail);
-  EXPECT_EQ(verdict("instructions", {1000, 1000}, {1009, 1009}, "limit instructions * 1%\n"),
-            GateVerdict::pass);
-  EXPECT_EQ(verdict("instructions", {1000, 1000}, {1011, 1011}, "limit instructions * 1%\n"),
-            GateVerdict::fail);
+  EXPECT_EQ(
+      verdict("instructions", {1000, 1000, 1000}, {1009, 1009, 1009}, "limit instructions * 1%\n"),
+      GateVerdict::pass);
+  EXPECT_EQ(
+      verdict("instructions", {1000, 1000, 1000}, {1011, 1011, 1011}, "limit instructions * 1%\n"),
+      GateVerdict::fail);
 }
 
 TEST(Gate, RangesOfReplicasThatOverlapAreInconclusiveBeyondTheLimit)
@@ -109,15 +112,114 @@ TEST(Gate, HolmMakesManyMetricsHarderToCall)
   EXPECT_NEAR(*gate.rows[0].adjusted_p, 10 * gate.rows[0].effect->p, 1e-12);
 }
 
-TEST(Gate, WhatIsNotMeasuredIsASkipAndNothingElseIsNoPass)
+std::vector<Sample> without_value(SampleStatus status, const char* reason)
 {
-  std::vector<Sample> skipped = boots("vmas", {1});
-  skipped[0].value.reset();
-  skipped[0].status = SampleStatus::skip;
-  skipped[0].reason = "no such file";
-  const Gate gate = judged(boots("vmas", {1}), skipped);
+  std::vector<Sample> samples = boots("vmas", {1});
+  samples[0].value.reset();
+  samples[0].status = status;
+  samples[0].reason = reason;
+  return samples;
+}
+
+TEST(Gate, WhatNeitherSideMeasuredIsASkipAndNothingElseIsNoPass)
+{
+  const auto skipped = without_value(SampleStatus::skip, "no such file");
+  const Gate gate = judged(skipped, skipped);
   EXPECT_EQ(gate.verdict, GateVerdict::skip);
   EXPECT_EQ(gate.rows[0].why, "no such file");
+}
+
+TEST(Gate, WhatOneSideAloneMeasuredIsInconclusiveUnlessIgnored)
+{
+  const auto skipped = without_value(SampleStatus::skip, "no such file");
+  const Gate gate = judged(boots("vmas", {1}), skipped);
+  EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(gate.rows[0].why, "measured on the base alone; head: no such file");
+  EXPECT_EQ(gate.notes, std::vector<std::string>{
+                            "1 row measured on the base alone: fork_flat vmas=16 kind=x: vmas"});
+  EXPECT_EQ(judged(skipped, boots("vmas", {1})).verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(judged(boots("vmas", {1}), skipped, "ignore vmas *\n").verdict, GateVerdict::skip);
+}
+
+TEST(Gate, AFailureCountsWhateverThePolicyIgnores)
+{
+  const auto failed = without_value(SampleStatus::fail, "ended with signal 11");
+  const Gate gate = judged(boots("vmas", {1}), failed, "ignore * *\n");
+  EXPECT_EQ(gate.verdict, GateVerdict::fail);
+  EXPECT_TRUE(gate.head_failed);
+}
+
+TEST(Gate, AFailureOfTheBaseAloneDoesNotFailTheHead)
+{
+  const auto failed = without_value(SampleStatus::fail, "VMA without an anon_vma");
+  const Gate gate = judged(failed, boots("vmas", {1}));
+  EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+  EXPECT_FALSE(gate.head_failed);
+}
+
+TEST(Gate, AFailedRowOfAFunctionIsAFailure)
+{
+  auto failed = boots("function_instructions", {1}, "dup_mmap");
+  failed[0].value.reset();
+  failed[0].status = SampleStatus::fail;
+  EXPECT_EQ(judged(boots("vmas", {1}), boots("vmas", {1}) + failed).verdict, GateVerdict::fail);
+}
+
+TEST(Gate, TheEmptyOperationNeverFailsAKernel)
+{
+  auto base = boots("slab_vm_area_struct", {-1});
+  auto head = boots("slab_vm_area_struct", {0});
+  for (auto* side : {&base, &head})
+    side->front().workload = "null";
+  EXPECT_EQ(judged(base, head).count(GateVerdict::fail), 0u);
+}
+
+TEST(Gate, ARuleMakesAnyMetricNoisy)
+{
+  const Gate gate = judged(boots("instructions", {1, 2, 3}), boots("instructions", {7, 8, 9}),
+                           "rule instructions * noisy\n");
+  EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(gate.rows[0].why, "3 against 3 boots can reach p = 0.1 at best, the level is 0.05");
+}
+
+TEST(Gate, AStateNamesItsOwnCauseAndNoInstructions)
+{
+  const auto base = boots("live_anon_vma", {196}) + boots("alloc_anon_vma", {10}, "anon_vma_fork") +
+                    boots("function_instructions", {50}, "dup_mmap");
+  const auto head = boots("live_anon_vma", {258}) + boots("alloc_anon_vma", {72}, "anon_vma_fork") +
+                    boots("function_instructions", {90}, "dup_mmap");
+  const Gate gate = judged(base, head, "limit live_anon_vma * 0\n");
+  ASSERT_EQ(gate.verdict, GateVerdict::fail);
+  EXPECT_EQ(gate.rows[0].blamed,
+            std::vector<std::string>{"alloc_anon_vma in anon_vma_fork: +62 objects"});
+}
+
+TEST(Gate, AnAllowanceCoversItsFunctionsAndNoMore)
+{
+  const auto base = boots("instructions", {1000, 1000, 1000}) +
+                    boots("function_instructions", {100, 100, 100}, "vma_link") +
+                    boots("function_instructions", {50, 50, 50}, "dup_mmap");
+  auto head = [&](double link, double dup) {
+    const double sum = 1000 + link + dup;
+    const double l = 100 + link;
+    const double d = 50 + dup;
+    return boots("instructions", {sum, sum, sum}) +
+           boots("function_instructions", {l, l, l}, "vma_link") +
+           boots("function_instructions", {d, d, d}, "dup_mmap");
+  };
+  const char* policy = "allow vma_* * 1%\n";
+  EXPECT_EQ(judged(base, head(8, 0)).verdict, GateVerdict::fail);
+  EXPECT_EQ(judged(base, head(8, 0), policy).verdict, GateVerdict::pass);
+  EXPECT_EQ(judged(base, head(8, 0), policy).rows[0].why,
+            "worse by 8, of which an allowance covers 8");
+  EXPECT_EQ(judged(base, head(12, 0), policy).verdict, GateVerdict::fail);
+  EXPECT_EQ(judged(base, head(8, 5), policy).verdict, GateVerdict::fail);
+  EXPECT_EQ(judged(base, head(-8, 5), policy).verdict, GateVerdict::pass) << "not worse at all";
+  EXPECT_EQ(judged(boots("instructions", {1000, 1000, 1000}),
+                   boots("instructions", {1008, 1008, 1008}), policy)
+                .verdict,
+            GateVerdict::fail)
+      << "without functions nothing is allowed";
 }
 
 TEST(Gate, AWorkloadThatFailedFails)

@@ -11,6 +11,8 @@ namespace
 GateRule rule(const std::string& policy, const char* metric, const std::string& workload = "w",
               const std::string& arguments = "")
 {
+  if (policy.empty())
+    return Policy().rule_for(*find_metric(metric), workload, arguments);
   const auto parsed = Policy::parse("p", policy);
   EXPECT_TRUE(parsed) << to_string(parsed.error());
   return parsed->rule_for(*find_metric(metric), workload, arguments);
@@ -74,7 +76,8 @@ TEST(Policy, AMistakeIsNamedWithFileAndLine)
   EXPECT_EQ(rejected("\nlimit instrctions * 1%\n"),
             "ci.policy:2: expected a metric, found \"instrctions\"; see `rmaplab list --metrics`");
   EXPECT_EQ(rejected("limt vmas * 1\n"),
-            "ci.policy:1: expected level, limit, direction, rule or ignore, found \"limt\"");
+            "ci.policy:1: expected level, limit, direction, rule, "
+            "ignore, placement or allow, found \"limt\"");
   EXPECT_EQ(rejected("limit vmas *\n"),
             "ci.policy:1: expected limit METRICS CASES VALUE, found 3 words");
   EXPECT_EQ(rejected("ignore vmas * 3\n"),
@@ -88,6 +91,52 @@ TEST(Policy, AMistakeIsNamedWithFileAndLine)
   EXPECT_EQ(rejected("rule vmas * fuzzy\n"),
             "ci.policy:1: expected exact, deterministic or noisy, found \"fuzzy\"");
   EXPECT_EQ(rejected("level 2\n"), "ci.policy:1: expected level and a number between 0 and 1");
+}
+
+TEST(Policy, ATextWithoutARuleIsRefused)
+{
+  EXPECT_EQ(rejected(""), "ci.policy: has no rule; expected lines like \"limit vmas fork_* 2\"");
+  EXPECT_EQ(rejected("# nothing\n\n"),
+            "ci.policy: has no rule; expected lines like \"limit vmas fork_* 2\"");
+}
+
+TEST(Policy, ALimitIsANumber)
+{
+  for (const char* limit : {"inf", "nan", "-1", "inf%", "1e999", "x"})
+    EXPECT_NE(rejected(std::string("limit vmas * ") + limit + "\n"), "accepted") << limit;
+}
+
+TEST(Policy, ContradictionsAreRefusedAndNarrowerLinesAreNone)
+{
+  EXPECT_EQ(rejected("limit vmas * 1\nlimit vmas * 2\n"),
+            "ci.policy:2: contradicts ci.policy:1: limit vmas *");
+  EXPECT_EQ(rejected("limit vmas * 1\nignore vmas *\n"),
+            "ci.policy:2: contradicts ci.policy:1: limit vmas *");
+  EXPECT_EQ(rejected("direction vmas * both\ndirection vmas * lower\n"),
+            "ci.policy:2: contradicts ci.policy:1: direction vmas *");
+  EXPECT_EQ(rejected("level 0.1\nlevel 0.2\n"), "ci.policy:2: contradicts ci.policy:1: level 0.1");
+  EXPECT_EQ(rejected("limit vmas * 1\nlimit vmas fork_* 2\nlimit vmas * 1\n"), "accepted");
+  EXPECT_EQ(rejected("allow vma_* * 1%\nignore vmas *\n"), "accepted");
+}
+
+TEST(Policy, TheEmptyOperationIsNeverJudged)
+{
+  EXPECT_FALSE(rule("", "instructions", "null").gated);
+  EXPECT_FALSE(rule("limit instructions * 1%\n", "instructions", "null").gated);
+}
+
+TEST(Policy, CasesThatNoRunHasAreNamed)
+{
+  const auto policy = Policy::parse("p", "limit vmas fork_falt:* 1\nlimit vmas fork_* 2\n");
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->unused({{"fork_flat", "vmas=1"}}),
+            std::vector<std::string>{"p:1: no case of these runs is fork_falt:*"});
+}
+
+TEST(Policy, PlacementIsAShareOfTheBase)
+{
+  EXPECT_EQ(rule("placement instructions * 0.3%\n", "instructions").placement, 0.003);
+  EXPECT_NE(rejected("placement instructions * 3\n"), "accepted");
 }
 
 }  // namespace

@@ -96,17 +96,27 @@ TEST(DecideDeterministic, SameValuesOfOtherReplicasAreNotIdentical)
 
 TEST(DecideDeterministic, OverlappingRangesAreNoChange)
 {
-  EXPECT_EQ(decide_deterministic(Values{100, 101, 120}, Values{119, 150, 151}, 0), Change::within);
+  EXPECT_EQ(decide_deterministic(Values{100, 101, 120}, Values{119, 150, 151}, 0), Change::overlap);
 }
 
 TEST(DecideDeterministic, RangesThatTouchOverlap)
 {
-  EXPECT_EQ(decide_deterministic(Values{100, 110}, Values{110, 120}, 0), Change::within);
+  EXPECT_EQ(decide_deterministic(Values{100, 110}, Values{110, 120}, 0), Change::overlap);
 }
 
 TEST(DecideDeterministic, RangeInsideTheOtherOverlaps)
 {
-  EXPECT_EQ(decide_deterministic(Values{100, 200}, Values{180, 190}, 0), Change::within);
+  EXPECT_EQ(decide_deterministic(Values{100, 200}, Values{180, 190}, 0), Change::overlap);
+}
+
+TEST(DecideDeterministic, FewValuesDecideNothingUpToThePlacement)
+{
+  EXPECT_EQ(decide_deterministic(Values{1000}, Values{1005}, 0.001, 0.01), Change::few);
+  EXPECT_EQ(decide_deterministic(Values{1000}, Values{1000.5}, 0.001, 0.01), Change::few);
+  EXPECT_EQ(decide_deterministic(Values{1000}, Values{1011}, 0.001, 0.01), Change::higher);
+  EXPECT_EQ(decide_deterministic(Values{1000}, Values{1000}, 0.001, 0.01), Change::identical);
+  EXPECT_EQ(decide_deterministic(Values{1000, 1000, 1000}, Values{1005, 1005, 1005}, 0.001, 0.01),
+            Change::higher);
 }
 
 TEST(DecideDeterministic, DifferenceBelowTheFloorIsNoChange)
