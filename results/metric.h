@@ -22,9 +22,12 @@ struct Metric {
   std::string_view unit;
   Direction better = Direction::lower;
   MetricClass kind = MetricClass::noisy;
-  double floor = 0;      // relative change below which nobody is told; 0.01 is 1 %
-  bool headline = true;  // else only in CSV and in the summary lines
-  bool outcome = false;  // told by the workload itself (Meter::outcome)
+  double floor = 0;  // relative change below which nobody is told; 0.01 is 1 %
+  // Decides: shown row by row, and judged by a gate where it has a direction. Else only in CSV
+  // and in the summary lines: what is a part of another metric, or of the harness itself.
+  bool headline = true;
+  bool outcome = false;    // told by the workload itself (Meter::outcome)
+  bool exact_lab = false;  // by chance elsewhere, where its rows are skips
   std::string_view source;
   std::string_view summary;
 };
