@@ -131,7 +131,9 @@ std::string story_text(const Workload& w)
   text += '\n' + entry("version", kName, std::to_string(w.version)) +
           entry("kernel path", kName, w.kernel_path) + entry("patches", kName, w.patches) +
           entry("figures per", kName, w.item) + entry("arguments", kName, arguments_of(w)) +
-          entry("quick", kName, cases_of(w, w.quick)) + entry("full", kName, cases_of(w, w.full)) +
+          entry("quick", kName, cases_of(w, w.quick)) +
+          (w.beyond.empty() ? "" : entry("and last", kName, cases_of(w, w.beyond))) +
+          entry("full", kName, cases_of(w, w.full)) +
           entry("memory", kName,
                 fmt::format("at most {} MiB with pages of 4 KiB, in the full preset",
                             most_memory_mib(w)));

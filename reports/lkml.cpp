@@ -9,6 +9,7 @@
 
 #include "base/printable.h"
 #include "base/text.h"
+#include "reports/curves.h"
 #include "reports/report.h"
 
 namespace rmaplab
@@ -419,6 +420,8 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
   for (const Metric& metric : all_metrics())
     if (const std::string section = metric_section(comparison, metric); !section.empty())
       text += "\n" + section;
+  for (const auto& line : curve_lines(comparison))
+    text += "\n" + wrapped(line, 2);
   return printable(text + identical_line(comparison) + trouble_section(comparison));
 }
 

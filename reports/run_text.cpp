@@ -10,6 +10,7 @@
 
 #include "base/printable.h"
 #include "base/text.h"
+#include "reports/curves.h"
 #include "reports/functions.h"
 #include "reports/report.h"
 #include "results/metric.h"
@@ -512,6 +513,8 @@ std::string run_report(const Run& run)
   text += costs(cases);
   for (const char* metric : kCosts)
     text += ways(cases, metric);
+  if (const auto curves = curve_lines(run); !curves.empty())
+    text += fmt::format("\n{}\n", fmt::join(curves, "\n"));
   return printable(text + outcomes(cases) + against_control(cases) + objects(cases) +
                    forest(cases) + faults(cases) + counters(run, cases) + contention(cases) +
                    not_measured(run));

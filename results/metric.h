@@ -26,8 +26,11 @@ struct Metric {
   // Of a deterministic one: the relative difference that placement alone (the layout of a kernel's
   // text, what ran before) has been seen to make within one boot.
   double placement = 0;
-  bool headline = true;  // else only in CSV and in the summary lines
-  bool outcome = false;  // told by the workload itself (Meter::outcome)
+  // Decides: shown row by row, and judged by a gate where it has a direction. Else only in CSV
+  // and in the summary lines: what is a part of another metric, or of the harness itself.
+  bool headline = true;
+  bool outcome = false;    // told by the workload itself (Meter::outcome)
+  bool exact_lab = false;  // by chance elsewhere, where its rows are skips
   std::string_view source;
   std::string_view summary;
 };

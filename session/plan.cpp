@@ -101,10 +101,48 @@ Result<std::vector<PlannedCase>> with_arguments(const Plan& plan, const std::vec
 }
 
 // What the quick preset takes when no workload is named. On one CPU nobody contends, and
-// what is left are long operations of many processes.
+// what is left are long operations of many processes; but where who holds the lock is preempted.
 bool is_core(const Plan& plan, const Workload& workload)
 {
-  return workload.core && !(workload.contends && plan.mode == Mode::exact);
+  return workload.core && !(workload.contends && !workload.preempted && plan.mode == Mode::exact);
+}
+
+// All workloads in the order in which they run.
+std::vector<const Workload*> in_order()
+{
+  std::vector<const Workload*> workloads(catalog().begin(), catalog().end());
+  if (replay_workload())
+    workloads.push_back(replay_workload());
+  std::stable_partition(workloads.begin(), workloads.end(),
+                        [](const Workload* workload) { return !workload->late; });
+  return workloads;
+}
+
+struct Sizes {
+  const Workload* workload = nullptr;
+  const std::vector<Values>* lists = nullptr;
+};
+
+// Those of the preset, in the order in which they run: what is beyond a knee after all else
+// but late workloads.
+std::vector<Sizes> sizes_in_order(const Plan& plan)
+{
+  const auto workloads = in_order();
+  if (plan.preset != "quick") {
+    std::vector<Sizes> sizes;
+    for (const Workload* workload : workloads)
+      sizes.push_back({workload, &workload->full});
+    return sizes;
+  }
+  std::vector<Sizes> sizes;
+  std::vector<Sizes> last;
+  for (const Workload* workload : workloads) {
+    (workload->late ? last : sizes).push_back({workload, &workload->quick});
+    if (!workload->beyond.empty())
+      last.push_back({workload, &workload->beyond});
+  }
+  sizes.insert(sizes.end(), last.begin(), last.end());
+  return sizes;
 }
 
 }  // namespace
@@ -201,13 +239,11 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
     return known.error();
   if (!plan.arguments.empty())
     return with_arguments(plan, *passes);
-  std::vector<const Workload*> workloads(catalog().begin(), catalog().end());
-  if (replay_workload())
-    workloads.push_back(replay_workload());
+  const auto sizes = sizes_in_order(plan);
   std::vector<PlannedCase> cases;
   bool matched = false;
   for (const Pass pass : *passes)
-    for (const Workload* workload : workloads) {
+    for (const auto& [workload, lists] : sizes) {
       const std::string name(workload->name);
       const bool asked = workload->hidden ? plan.filter == name : glob_match(plan.filter, name);
       matched = matched || asked;
@@ -219,8 +255,7 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
       if ((pass == Pass::contention && !workload->contends) ||
           (pass == Pass::objects && workload->contends))
         continue;
-      for (const Values& values :
-           with_controls(*workload, plan.preset == "quick" ? workload->quick : workload->full))
+      for (const Values& values : with_controls(*workload, *lists))
         cases.push_back({.workload = workload, .values = values, .pass = pass});
     }
   if (!matched)

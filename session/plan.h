@@ -77,9 +77,10 @@ struct Plan {
 std::vector<Pass> default_passes(const Plan& plan);
 
 // Pass after pass, the bare one first: reading state empties slab stocks, which the
-// timed cases must not feel. `null`, the control of figures, is always among them unless
-// arguments are given or the pass has no figures. Errc::usage when the filter matches
-// nothing, or the preset, a pass or the arguments are none of ours.
+// timed cases must not feel. Within a pass in the order of the catalog, then what is beyond
+// a knee, then late workloads (workloads/workload.h). `null`, the control of figures, is always
+// among them unless arguments are given or the pass has no figures. Errc::usage when the filter
+// matches nothing, or the preset, a pass or the arguments are none of ours.
 Result<std::vector<PlannedCase>> plan_cases(const Plan& plan);
 
 // How often a case is repeated: fixed, so that both kernels do the same work.

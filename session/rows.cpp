@@ -26,7 +26,8 @@ bool depends_on_order(const Metric& metric)
 
 }  // namespace
 
-Rows::Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink) : sink_(sink)
+Rows::Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink)
+    : sink_(sink), exact_(plan.mode == Mode::exact)
 {
   common_.replica = plan.replica;
   common_.workload = planned.workload->name;
@@ -40,6 +41,9 @@ Rows::Rows(const Plan& plan, const PlannedCase& planned, const CaseSink& sink) :
 void Rows::value(std::string_view metric, int repetition, double number, const std::string& site,
                  const std::string& note) const
 {
+  if (find_metric(metric)->exact_lab && !exact_)
+    return no_value(metric, repetition, SampleStatus::skip,
+                    "by chance where CPUs run beside one another: counted in the exact lab only");
   if (!by_chance_.empty() && depends_on_order(*find_metric(metric)))
     return no_value(metric, repetition, SampleStatus::skip, by_chance_);
   Sample sample = row(metric, repetition);

@@ -38,6 +38,7 @@ class Rows
   const CaseSink& sink_;
   Sample common_;
   std::string by_chance_;  // why counts of anon_vmas are no values, "" where they are
+  bool exact_;             // a guest of the exact lab
 };
 
 }  // namespace rmaplab

@@ -234,6 +234,8 @@ const Workload branched_reuse{
       return (1 + v[0]) * (kProcessPages + v[1] * (3 + v[0] / 16));
     },
     .run = run,
+    .core = true,
+    .late = true,
 };
 
 }  // namespace rmaplab

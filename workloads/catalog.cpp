@@ -14,6 +14,8 @@ namespace
 {
 // By hand: the linker drops objects of a static library that nobody refers to,
 // and workloads that register themselves with them.
+// One a line, so that a new one is a line of a diff.
+// clang-format off
 constexpr const Workload* kCatalog[] = {
     &null_workload,
     &branched_reuse,
@@ -22,6 +24,7 @@ constexpr const Workload* kCatalog[] = {
     &contend_ww,
     &fault_islands,
     &fault_shared,
+    &fork_after_merge,
     &fork_chain_alive,
     &fork_chain_exit,
     &fork_flat,
@@ -33,6 +36,7 @@ constexpr const Workload* kCatalog[] = {
     &grow,
     &ksm_walk,
     &map_limit,
+    &merge_next,
     &mprotect_merge,
     &mremap_beside,
     &mremap_dontunmap,
@@ -62,10 +66,13 @@ constexpr const Workload* kCatalog[] = {
     &test_warn,
     &thp_split,
     &uffd_move,
+    &vma_life,
     &walk_collapse,
     &walk_migrate,
+    &walk_readers,
     &walk_reclaim,
 };
+// clang-format on
 }  // namespace
 
 std::span<const Workload* const> catalog()

@@ -88,6 +88,7 @@ const Workload fork_chain_alive{
     .item = "generation (fork+exit+wait)",
     .arguments = {{.name = "depth"}, {.name = "vmas"}},
     .quick = {{1, 10}, {2, 10}, {4, 10}, {8, 10}, {16, 10}},
+    .beyond = {{64, 10}, {128, 10}},
     .full = {{1, 10},
              {2, 10},
              {4, 10},
@@ -97,7 +98,8 @@ const Workload fork_chain_alive{
              {64, 10},
              {1, 100},
              {4, 100},
-             {16, 100}},
+             {16, 100},
+             {128, 10}},
     .items = [](const Values& v) { return v[0]; },
     .weight = [](const Values& v) -> std::int64_t { return v[0] * (32 + v[0] * v[1] / 4); },
     .memory_pages = [](const Values& v) -> std::int64_t {

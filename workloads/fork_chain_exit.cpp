@@ -89,6 +89,7 @@ const Workload fork_chain_exit{
     .item = "generation (wake+fork+exit+wait)",
     .arguments = {{.name = "depth"}, {.name = "vmas"}},
     .quick = {{1, 10}, {2, 10}, {4, 10}, {8, 10}, {16, 10}, {32, 10}},
+    .beyond = {{128, 10}},
     .full = {{1, 10},
              {2, 10},
              {4, 10},

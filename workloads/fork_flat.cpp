@@ -41,6 +41,7 @@ const Workload fork_flat{
     .item = "fork+exit+wait",
     .arguments = {{.name = "vmas"}},
     .quick = {{0}, {1}, {4}, {16}, {64}, {256}},
+    .beyond = {{1024}},
     .full = {{0}, {1}, {2}, {4}, {8}, {16}, {32}, {64}, {128}, {256}, {512}, {1024}},
     .weight = [](const Values& v) -> std::int64_t { return 32 + v[0]; },
     .memory_pages = [](const Values& v) -> std::int64_t { return 2 * (kProcessPages + 2 * v[0]); },

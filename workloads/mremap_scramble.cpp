@@ -145,6 +145,7 @@ const Workload mremap_scramble{
               {10, inorder, way::plain},
               {10, permuted, way::plain},
               {10, reversed, way::uffd_once}},
+    .beyond = {{2000, reversed, way::plain}},
     .full = {{10, reversed, way::plain},       {30, reversed, way::plain},
              {100, reversed, way::plain},      {300, reversed, way::plain},
              {1000, reversed, way::plain},     {2000, reversed, way::plain},

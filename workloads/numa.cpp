@@ -57,23 +57,29 @@ void drain_lru_batches(char* at)
   ::syscall(SYS_move_pages, 0, 1, &page, &node, &status, MPOL_MF_MOVE);
 }
 
-PageMove::PageMove(char* at, std::size_t pages) : nodes_(pages), status_(pages)
+PageMove::PageMove(char* at, std::size_t pages, pid_t whose)
+    : whose_(whose), nodes_(pages), status_(pages)
 {
   for (std::size_t page = 0; page < pages; ++page)
     addresses_.push_back(at + page * page_size());
 }
 
+PageMove::PageMove(std::vector<void*> pages, pid_t whose)
+    : whose_(whose), addresses_(std::move(pages)), nodes_(addresses_.size()), status_(nodes_.size())
+{
+}
+
 long PageMove::call(int node)
 {
   std::ranges::fill(nodes_, node);
-  return ::syscall(SYS_move_pages, 0, addresses_.size(), addresses_.data(), nodes_.data(),
+  return ::syscall(SYS_move_pages, whose_, addresses_.size(), addresses_.data(), nodes_.data(),
                    status_.data(), MPOL_MF_MOVE_ALL);
 }
 
 Result<> PageMove::look()
 {
-  if (::syscall(SYS_move_pages, 0, addresses_.size(), addresses_.data(), nullptr, status_.data(),
-                0) < 0)
+  if (::syscall(SYS_move_pages, whose_, addresses_.size(), addresses_.data(), nullptr,
+                status_.data(), 0) < 0)
     return refusal("move_pages(2)");
   return ok();
 }

@@ -3,6 +3,8 @@
 // can ask for most exactly.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <vector>
 
@@ -28,7 +30,9 @@ void drain_lru_batches(char* at);
 class PageMove
 {
  public:
-  PageMove(char* at, std::size_t pages);
+  // `whose`: of another process (CAP_SYS_NICE and access as of ptrace); 0: of this one.
+  PageMove(char* at, std::size_t pages, pid_t whose = 0);
+  PageMove(std::vector<void*> pages, pid_t whose);
   // Pages that other processes map too included (MPOL_MF_MOVE_ALL). 0 and more as of the
   // system call, -1 with errno.
   long call(int node);
@@ -42,6 +46,7 @@ class PageMove
   Result<> look();  // status_ is each page's node
   Result<std::size_t> first_elsewhere(int node);
 
+  pid_t whose_;
   std::vector<void*> addresses_;
   std::vector<int> nodes_;
   std::vector<int> status_;

@@ -51,6 +51,7 @@ const Workload remerge{
     .item = "VMA merged away",
     .arguments = {{.name = "splits"}},
     .quick = {{10}, {100}, {1000}},
+    .beyond = {{3000}},
     .full = {{10}, {30}, {100}, {300}, {1000}, {3000}, {10000}},
     .items = [](const Values& v) { return 2 * v[0] - 1; },
     .weight = [](const Values& v) { return 2 * v[0]; },

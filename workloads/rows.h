@@ -19,6 +19,7 @@ extern const Workload contend_rw;
 extern const Workload contend_ww;
 extern const Workload fault_islands;
 extern const Workload fault_shared;
+extern const Workload fork_after_merge;
 extern const Workload fork_chain_alive;
 extern const Workload fork_chain_exit;
 extern const Workload fork_flat;
@@ -30,6 +31,7 @@ extern const Workload gap_fill;
 extern const Workload grow;
 extern const Workload ksm_walk;
 extern const Workload map_limit;
+extern const Workload merge_next;
 extern const Workload mprotect_merge;
 extern const Workload mremap_beside;
 extern const Workload mremap_dontunmap;
@@ -60,8 +62,10 @@ extern const Workload test_unfreed;
 extern const Workload test_warn;
 extern const Workload thp_split;
 extern const Workload uffd_move;
+extern const Workload vma_life;
 extern const Workload walk_collapse;
 extern const Workload walk_migrate;
+extern const Workload walk_readers;
 extern const Workload walk_reclaim;
 
 // What most workloads need before their loop.

@@ -57,6 +57,7 @@ const Workload split_faulted{
     .item = "mprotect",
     .arguments = {{.name = "splits"}},
     .quick = {{10}, {100}, {1000}},
+    .beyond = {{3000}},
     .full = {{10}, {30}, {100}, {300}, {1000}, {3000}, {10000}},
     .items = [](const Values& v) { return v[0]; },
     .weight = [](const Values& v) { return 2 * v[0]; },

@@ -136,6 +136,7 @@ const Workload teardown{
               {256, by_exec, 0},
               {64, by_munmap, 4},
               {64, by_exit, 4}},
+    .beyond = {{1024, by_munmap, 0}, {1024, by_exit, 0}},
     .full = {{1, by_munmap, 0},
              {16, by_munmap, 0},
              {64, by_munmap, 0},

@@ -32,7 +32,11 @@ struct Workload {
   std::string_view item;  // what one operation of the figures is: "fork", "mremap"
   std::vector<Argument> arguments;
   std::vector<Values> quick;
-  std::vector<Values> full;  // everything of quick too
+  // Quick as well, but after the cases of all other workloads: sizes beyond a knee, which came
+  // later. What ran before a case moves its figures a little, so that a case is never put
+  // between those whose figures are known.
+  std::vector<Values> beyond;
+  std::vector<Values> full;  // everything of both too
   // Items in one iteration of the loop; figures are divided by it.
   std::int64_t (*items)(const Values&) = [](const Values&) -> std::int64_t { return 1; };
   // Rough cost of one iteration in pages touched or copied, to size its count.
@@ -52,7 +56,10 @@ struct Workload {
   // always does.
   std::string_view (*holds_nothing)(const Values&) = nullptr;
   bool core = false;      // runs in the quick preset when no workload is named
+  bool late = false;      // after all that is not, for the same reason as `beyond`
   bool contends = false;  // several processes at once: what the contention pass is for
+  // Of one that contends: on one CPU too, since who holds the lock is preempted.
+  bool preempted = false;
   // Of one that contends: the case that differs only in what is not shared, for it is run
   // wherever the case is. A waiter that spins leaves no event, only a lower throughput.
   Values (*control)(const Values&) = nullptr;

@@ -47,6 +47,34 @@ TEST(Metric, SaysItsUnitSourceAndMeaning)
   }
 }
 
+// A kernel whose objects are more or larger is worse, whatever its instructions.
+TEST(Metric, MemoryDecides)
+{
+  for (const char* name :
+       {"slab_vm_area_struct", "slab_anon_vma", "slab_anon_vma_chain", "slab_bytes",
+        "live_vm_area_struct", "live_anon_vma", "live_anon_vma_chain", "unfreed_vm_area_struct",
+        "unfreed_anon_vma", "unfreed_anon_vma_chain", "forest_avcs", "forest_anon_vmas",
+        "forest_longest_chain", "object_bytes_vm_area_struct", "object_bytes_anon_vma",
+        "object_bytes_anon_vma_chain"}) {
+    const Metric* const metric = find_metric(name);
+    ASSERT_NE(metric, nullptr) << name;
+    EXPECT_TRUE(metric->headline) << name;
+    EXPECT_EQ(metric->better, Direction::lower) << name;
+    EXPECT_EQ(metric->floor, 0) << name;
+    EXPECT_NE(metric->kind, MetricClass::noisy) << name;
+  }
+}
+
+TEST(Metric, WhatTheHarnessItselfHasDecidesNothing)
+{
+  for (const char* name : {"process_vmas", "map_count_headroom", "moves_attempted", "vmas_before",
+                           "replay_calls", "lock_operations", "page_faults_kernel"}) {
+    const Metric* const metric = find_metric(name);
+    ASSERT_NE(metric, nullptr) << name;
+    EXPECT_FALSE(metric->headline && metric->better != Direction::neutral) << name;
+  }
+}
+
 TEST(Metric, ExactOnesHaveNoFloor)
 {
   for (const Metric& metric : all_metrics()) {

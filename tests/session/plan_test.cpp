@@ -91,7 +91,7 @@ TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
 {
   const auto cases = plan_cases({.passes = "contention"});
   ASSERT_TRUE(cases);
-  EXPECT_EQ(names_in(*cases), std::set<std::string_view>{"contend_ww"});
+  EXPECT_EQ(names_in(*cases), (std::set<std::string_view>{"contend_ww", "walk_readers"}));
 }
 
 TEST(Plan, ForestPassComesWithoutTheControlAndOnlyWhenAskedFor)
@@ -157,6 +157,63 @@ TEST(Plan, QuickExactRunLeavesOutWhatContendsUnlessNamed)
   ASSERT_TRUE(all && named);
   EXPECT_EQ(names_in(*all).count("contend_ww"), 0u);
   EXPECT_EQ(names_in(*named).count("contend_ww"), 1u);
+}
+
+// What ran before a case moves its figures.
+TEST(Plan, SizesBeyondAKneeAndLateWorkloadsComeAfterAllOthersInEachPass)
+{
+  for (const char* filter : {"*", "f*,remerge,merge_next"}) {
+    const auto cases = plan_cases({.mode = Mode::exact, .filter = filter, .replica = 1});
+    ASSERT_TRUE(cases);
+    std::set<Pass> with_last;
+    bool last = false;
+    const PlannedCase* before = nullptr;
+    for (const PlannedCase& planned : *cases) {
+      if (!before || before->pass != planned.pass)
+        last = false;
+      const auto& beyond = planned.workload->beyond;
+      if (planned.workload->late ||
+          std::find(beyond.begin(), beyond.end(), planned.values) != beyond.end())
+        last = true;
+      else
+        EXPECT_FALSE(last) << planned.workload->name << " after a late case";
+      if (last)
+        with_last.insert(planned.pass);
+      before = &planned;
+    }
+    EXPECT_EQ(with_last.size(), 3u) << filter;
+  }
+}
+
+TEST(Plan, FullHoldsEachCaseOfQuickOnce)
+{
+  const auto quick = plan_cases({.preset = "quick", .filter = "[!r]*", .passes = "bare"});
+  const auto full = plan_cases({.preset = "full", .filter = "[!r]*", .passes = "bare"});
+  ASSERT_TRUE(quick && full);
+  std::set<std::pair<std::string_view, Values>> seen;
+  for (const PlannedCase& planned : *full)
+    seen.insert({planned.workload->name, planned.values});
+  for (const PlannedCase& planned : *quick)
+    EXPECT_EQ(seen.count({planned.workload->name, planned.values}), 1u) << planned.workload->name;
+}
+
+// Each of these was missed while the core ended before it.
+TEST(Plan, TheCoreHasAPointBeyondEachKnee)
+{
+  const auto cases = plan_cases({.mode = Mode::exact, .passes = "bare"});
+  ASSERT_TRUE(cases);
+  std::set<std::string> core;
+  for (const PlannedCase& planned : *cases)
+    core.insert(std::string(planned.workload->name) + " " +
+                arguments_text(*planned.workload, planned.values));
+  for (const char* name :
+       {"fork_flat vmas=1024", "fork_chain_alive depth=128;vmas=10",
+        "fork_chain_exit depth=128;vmas=10", "teardown vmas=1024;way=munmap;siblings=0",
+        "teardown vmas=1024;way=exit;siblings=0", "split_faulted splits=3000",
+        "branched_reuse depth=6;vmas=10;first=last", "merge_next pairs=100;by=mmap",
+        "fork_after_merge vmas=16;merge=uf;then=fork",
+        "walk_readers siblings=64;pages=512;root=shared"})
+    EXPECT_EQ(core.count(name), 1u) << name;
 }
 
 TEST(Plan, FullHoldsMoreCasesThanQuick)

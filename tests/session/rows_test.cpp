@@ -36,6 +36,21 @@ TEST(Rows, CountsThatEveryOutcomeOfARaceHasAreValues)
     EXPECT_EQ(told("threads=2;place=near", metric).status, SampleStatus::ok) << metric;
 }
 
+TEST(Rows, WhatOnlyOneCpuDecidesIsAValueInTheExactLabAndASkipElsewhere)
+{
+  const Workload& readers = *find_workload("walk_readers");
+  const PlannedCase planned{
+      .workload = &readers, .values = readers.quick.front(), .pass = Pass::state};
+  for (const Mode mode : {Mode::exact, Mode::smp, Mode::host}) {
+    Sample told;
+    const CaseSink sink{.sample = [&](const Sample& sample) { told = sample; }};
+    Rows({.mode = mode}, planned, sink).value("walk_sleeps", 0, 7);
+    EXPECT_EQ(told.status, mode == Mode::exact ? SampleStatus::ok : SampleStatus::skip)
+        << to_string(mode);
+    EXPECT_EQ(told.reason.empty(), mode == Mode::exact) << to_string(mode);
+  }
+}
+
 TEST(Rows, WhereNothingIsRacedForAllCountsAreValues)
 {
   for (const char* metric : {"slab_anon_vma", "alloc_anon_vma", "forest_roots"})

@@ -54,11 +54,20 @@ TEST(Catalog, EveryVisibleWorkloadHasAtLeastThreeQuickCases)
   }
 }
 
-TEST(Catalog, QuickIsASubsetOfFull)
+TEST(Catalog, QuickAndBeyondAreSubsetsOfFull)
 {
   for (const Workload* workload : catalog())
-    for (const Values& values : workload->quick)
-      EXPECT_EQ(std::count(workload->full.begin(), workload->full.end(), values), 1)
+    for (const auto* list : {&workload->quick, &workload->beyond})
+      for (const Values& values : *list)
+        EXPECT_EQ(std::count(workload->full.begin(), workload->full.end(), values), 1)
+            << workload->name << " " << arguments_text(*workload, values);
+}
+
+TEST(Catalog, NoCaseIsBothQuickAndBeyond)
+{
+  for (const Workload* workload : catalog())
+    for (const Values& values : workload->beyond)
+      EXPECT_EQ(std::count(workload->quick.begin(), workload->quick.end(), values), 0)
           << workload->name << " " << arguments_text(*workload, values);
 }
 
