@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "cli/lab_run.h"
 #include "conformance/check.h"
+#include "conformance/known_faults.h"
 
 namespace rmaplab
 {
@@ -23,12 +24,27 @@ struct CheckCommandOptions : LabCommandOptions {
   std::uint64_t moves = Bench::kMoves;
   int limit_s = 10;
   bool list = false;
+  bool known = false;
 };
 
 std::vector<std::string> runner_words(const CheckCommandOptions& opt)
 {
-  return {"check", fmt::format("--seed={}", opt.seed), fmt::format("--moves={}", opt.moves),
-          fmt::format("--limit={}", opt.limit_s), opt.glob};
+  std::vector<std::string> words = {"check", fmt::format("--seed={}", opt.seed),
+                                    fmt::format("--moves={}", opt.moves),
+                                    fmt::format("--limit={}", opt.limit_s)};
+  if (opt.known)
+    words.push_back("--known");
+  words.push_back(opt.glob);
+  return words;
+}
+
+int list_known_faults(std::ostream& out)
+{
+  for (const KnownFault& fault : known_faults())
+    out << fmt::format("{:<36} {} (\"{}\")\n{:<36} since Linux {}, mended in {}; told as \"{}\"\n",
+                       fault.checks, fault.commit, fault.subject, "", fault.since, fault.mended,
+                       fault.told);
+  return kDone;
 }
 
 int list_checks(const std::vector<const Check*>& checks, std::ostream& out)
@@ -59,6 +75,8 @@ int run_check_command(const CheckCommandOptions& opt, std::ostream& out)
   const auto checks = select_checks(opt.glob);
   if (!checks)
     return complain(checks.error());
+  if (opt.list && opt.known)
+    return list_known_faults(out);
   if (opt.list)
     return list_checks(*checks, out);
   if (opt.kernel_spec.empty())
@@ -86,7 +104,11 @@ void add_check(CLI::App& app, int& exit_status)
                   "seconds a check may take; more for a kernel with debug options")
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
-  cmd->add_flag("--list", opt->list, "names, what they claim and where the rule is from");
+  cmd->add_flag("--list", opt->list,
+                "names, what they claim and where the rule is from; with --known the known faults");
+  cmd->add_flag("--known", opt->known,
+                "faults that old kernels are known to have are told and counted, but expected:\n"
+                "status 0 when there are no others");
   add_lab_options(*cmd, *opt);
   cmd->callback([opt, &exit_status] { exit_status = run_check_command(*opt, std::cout); });
 }

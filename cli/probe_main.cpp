@@ -8,6 +8,8 @@
 //     forest PID...     ok NAME=VALUE...  (forest.h's summary)
 //     forest-capability ok rows=1, then STATE TAB REASON TAB REMEDY
 //     forest-json PID...  ok rows=N, then the N lines of the forest as JSON
+//     rmap [walk=0|1] [range=HEX-HEX] [disowned=HEX] PID...  is their reverse mapping right:
+//                       ok vmas=N walked=N rows=N, then N lines (cli/probe_rmap.h)
 //     contention-open   loads what tracing takes
 //     contention-start  traces lock waits of the whole machine until
 //     contention-stop   ok NAME=VALUE... rows=N, then N lines KIND,CLASS,CALLER,...
@@ -31,6 +33,7 @@
 #include "base/text.h"
 #include "base/ticks.h"
 #include "cli/probe_contention.h"
+#include "cli/probe_rmap.h"
 #include "probes/forest_reader.h"
 #include "probes/lock_contention.h"
 #include "probes/process_tree.h"
@@ -124,6 +127,8 @@ class Server
     }
     if (words[0] == "forest-json")
       return forest_json(rest);
+    if (words[0] == "rmap")
+      return rmap(rest);
     if (words[0] == "contention-open")
       return contention_open();
     if (words[0] == "contention-start")
@@ -140,13 +145,22 @@ class Server
   Result<Forest> read_forest(const Words& words)
   {
     const auto pids = parse_pids(words);
-    if (!pids)
-      return pids.error();
+    return pids ? read_forest_of(*pids) : pids.error();
+  }
+  Result<Forest> read_forest_of(const std::vector<pid_t>& pids)
+  {
     if (!reader_)
       reader_.emplace(ForestReader::open());
     if (!*reader_)
       return reader_->error();
-    return (*reader_)->read(*pids);
+    return (*reader_)->read(pids);
+  }
+  Answer rmap(const Words& words)
+  {
+    const auto question = parse_rmap_question(words);
+    if (!question)
+      return question.error();
+    return to_answer(look_at_rmap(read_forest_of(question->pids), *question));
   }
   Answer forest_json(const Words& words)
   {

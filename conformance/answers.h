@@ -10,13 +10,16 @@ namespace rmaplab
 
 // mremap(MREMAP_RELOCATE_ANON) is no EINVAL.
 bool has_relocate_anon();
-// A faulted VMA merges into an unfaulted one beside it. Not before Linux commit
-// 879bca0a2c4f ("mm/vma: fix incorrectly disallowed anonymous VMA merges").
+// The rule that a faulted VMA merges into an unfaulted one beside it, of Linux commit
+// 879bca0a2c4f ("mm/vma: fix incorrectly disallowed anonymous VMA merges", in v6.16), holds.
+// Of a kernel with a516403787e0 ("fs/proc: extend the PAGEMAP_SCAN ioctl to report guard
+// regions"), which is of the same release and of nothing that merges, it must; of another it
+// is tried, for it may have been backported, and that it does not is a difference.
 bool merges_into_unfaulted();
-// The same in a fork child when the faulted VMA comes by mremap(): so between the commit
-// above and 3b617fd3d317 ("mm/vma: enforce VMA fork limit on unfaulted,faulted mremap merge
-// too"), which stable kernels have too.
-bool moves_of_fork_children_merge();
+
+// The kernel is of Linux 6.12 or later, by what fcntl(F_CREATED_QUERY) answers, which has to do
+// with no memory.
+bool is_since_6_12();
 
 // One line an answer.
 std::string describe_answers();

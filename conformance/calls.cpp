@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "conformance/check.h"
+#include "conformance/looks.h"
 
 namespace rmaplab
 {
@@ -24,34 +25,43 @@ void worked(std::string_view call, int error)
     throw Verdict{{.code = Errc::os, .context = std::string(call), .sys_errno = error}};
 }
 
+// 0 or the errno of the call; one that was refused must not have broken anything either.
+int looked(std::string_view call, bool refused)
+{
+  const int error = refused ? errno : 0;
+  look_after(call);
+  return error;
+}
+
 }  // namespace
 
 void map(char* at, std::size_t pages, int prot, int flags)
 {
-  if (::mmap(at, pages * page_size(), prot, kAnonymous | flags, -1, 0) == MAP_FAILED)
-    worked("mmap", errno);
+  worked("mmap", looked("mmap", ::mmap(at, pages * page_size(), prot, kAnonymous | flags, -1, 0) ==
+                                    MAP_FAILED));
 }
 
 void map_file(char* at, std::size_t pages, int fd, std::size_t offset_pages, int sharing)
 {
-  if (::mmap(at, pages * page_size(), kReadWrite, sharing | MAP_NORESERVE | MAP_FIXED, fd,
-             static_cast<off_t>(offset_pages * page_size())) == MAP_FAILED)
-    worked("mmap a file", errno);
+  const void* const mapped =
+      ::mmap(at, pages * page_size(), kReadWrite, sharing | MAP_NORESERVE | MAP_FIXED, fd,
+             static_cast<off_t>(offset_pages * page_size()));
+  worked("mmap a file", looked("mmap of a file", mapped == MAP_FAILED));
 }
 
 int try_unmap(char* at, std::size_t pages)
 {
-  return ::munmap(at, pages * page_size()) == 0 ? 0 : errno;
+  return looked("munmap", ::munmap(at, pages * page_size()) != 0);
 }
 
 int try_protect(char* at, std::size_t pages, int prot)
 {
-  return ::mprotect(at, pages * page_size(), prot) == 0 ? 0 : errno;
+  return looked("mprotect", ::mprotect(at, pages * page_size(), prot) != 0);
 }
 
 int try_advise(char* at, std::size_t pages, int advice)
 {
-  return ::madvise(at, pages * page_size(), advice) == 0 ? 0 : errno;
+  return looked("madvise", ::madvise(at, pages * page_size(), advice) != 0);
 }
 
 void unmap(char* at, std::size_t pages)
@@ -71,7 +81,7 @@ void advise(char* at, std::size_t pages, int advice)
 
 int try_remap(char* from, std::size_t old_bytes, std::size_t new_bytes, int flags, char* to)
 {
-  return ::syscall(SYS_mremap, from, old_bytes, new_bytes, flags, to) == -1 ? errno : 0;
+  return looked("mremap", ::syscall(SYS_mremap, from, old_bytes, new_bytes, flags, to) == -1);
 }
 
 int try_move(char* from, std::size_t pages, char* to, int more)

@@ -87,6 +87,13 @@ Result<std::vector<const Check*>> select_checks(const std::string& glob)
   return selected;
 }
 
+// Written at once: a check's standard output is what the run tells of it, its children's too.
+void note(std::string text)
+{
+  text += '\n';
+  static_cast<void>(::write(1, text.data(), text.size()) < 0);
+}
+
 void skip(std::string reason)
 {
   throw Verdict{{.code = Errc::unsupported, .context = std::move(reason)}};
@@ -119,12 +126,28 @@ std::string to_string(const Layout& layout)
   return text.empty() ? "none" : text;
 }
 
-void expect_layout(const Bench& bench, const Layout& expected, std::string_view when)
+Layout layout_of(const Bench& bench)
 {
   const auto base = reinterpret_cast<std::uint64_t>(bench.at(0));
   Layout found;
   for (const AddressRange& vma : must(vmas_of_self({.begin = kArenaBegin, .end = kArenaEnd})))
     found.push_back({(vma.begin - base) / page_size(), (vma.end - base) / page_size()});
+  return found;
+}
+
+void expect_either(const Bench& bench, const LayoutChoice& one, const LayoutChoice& other)
+{
+  const Layout found = layout_of(bench);
+  for (const LayoutChoice* choice : {&one, &other})
+    if (found == choice->layout)
+      return note(fmt::format("VMAs are {}: {}", to_string(found), choice->name));
+  not_ok(fmt::format("VMAs: expected {} ({}) or {} ({}), found {}", to_string(one.layout), one.name,
+                     to_string(other.layout), other.name, to_string(found)));
+}
+
+void expect_layout(const Bench& bench, const Layout& expected, std::string_view when)
+{
+  const Layout found = layout_of(bench);
   if (found != expected)
     not_ok(fmt::format("VMAs{}{}: expected {}, found {}", when.empty() ? "" : " ", when,
                        to_string(expected), to_string(found)));

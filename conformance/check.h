@@ -54,6 +54,8 @@ struct Expect {
 struct Verdict {
   Error error;
 };
+// A line that is told with the check's outcome, whatever it is.
+void note(std::string text);
 [[noreturn]] void skip(std::string reason);
 [[noreturn]] void not_ok(std::string what);
 
@@ -84,8 +86,15 @@ struct Span {
 };
 using Layout = std::vector<Span>;
 std::string to_string(const Layout& layout);  // "0-2 2-4"; "none"
+Layout layout_of(const Bench& bench);         // of the arena's VMAs
 // Number and borders of the VMAs in the arena are these.
 void expect_layout(const Bench& bench, const Layout& expected, std::string_view when = {});
+// One or the other, where the interface leaves the choice; a note says which.
+struct LayoutChoice {
+  const char* name;
+  Layout layout;
+};
+void expect_either(const Bench& bench, const LayoutChoice& one, const LayoutChoice& other);
 // Pages at `at` hold what touch() wrote at `origin`.
 void expect_data(const char* at, std::size_t pages, const char* origin);
 inline void expect_data(const char* at, std::size_t pages)

@@ -17,6 +17,7 @@
 #include "conformance/families.h"
 #include "conformance/kin.h"
 #include "conformance/live_objects.h"
+#include "conformance/looks.h"
 #include "workloads/pattern.h"
 #include "workloads/system_setting.h"
 
@@ -164,9 +165,13 @@ int sweep(const Bench& b, FailNth& fail, const Operation& operation)
 {
   for (int n = 1; n < kMostAllocations; ++n) {
     operation.before(b);
-    fail.arm(n);
-    const int error = operation.call(b);
-    const bool fired = fail.fired();
+    const auto [error, fired] = [&] {
+      const NoLooks armed;  // who looks allocates too
+      fail.arm(n);
+      const int refused = operation.call(b);
+      return std::pair{refused, fail.fired()};
+    }();
+    look_now(fmt::format("{} whose allocation {} failed", operation.name, n));
     if (error != 0 && (error != ENOMEM || !fired))
       not_ok(fmt::format("allocation {} of {}: expected success or ENOMEM, found {}", n,
                          operation.name, errno_text(error)));
@@ -187,6 +192,7 @@ void balance(const Bench& b, const Operation& operation)
   FailNth fail(operation.pages);
   expect_equal("some allocation failed", true, sweep(b, fail, operation) > 0);
   const LiveObjects before = live_objects();
+  const NoLooks again;  // the first sweep was looked at
   for (int i = 0; i < kRounds; ++i)
     sweep(b, fail, operation);
   expect_none_left(before, kRounds);

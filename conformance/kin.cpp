@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "conformance/check.h"
+#include "conformance/looks.h"
 #include "workloads/processes.h"
 
 namespace rmaplab
@@ -45,7 +46,12 @@ class Report
   // In a descendant, for good.
   [[noreturn]] void run(const std::function<void()>& body)
   {
-    const auto outcome = outcome_of(body);
+    const auto outcome = outcome_of([&] {
+      look_at_parent_too();
+      look_after("fork, in the child");
+      body();
+      look_now("all that the child did");
+    });
     std::string text(1, outcome ? 'k' : outcome.error().code == Errc::unsupported ? 's' : 'n');
     if (!outcome)
       text += to_string(outcome.error());
@@ -129,6 +135,8 @@ Result<> in_child(const std::function<void()>& body)
     report.run(body);
   auto outcome = report.take();
   reap(pid);
+  if (outcome)
+    look_after("the end of a child");
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 
 #include "conformance/calls.h"
 #include "conformance/families.h"
+#include "conformance/looks.h"
 #include "conformance/vma_oracle.h"
 #include "workloads/pattern.h"
 
@@ -40,6 +41,23 @@ void maps_agree(const Bench& bench)
   expect_agreement("of the process", {.begin = 0, .end = kArenaEnd * 1024});
 }
 
+// That a VMA without an anon_vma would be seen: whoever looks is told so of one that has pages.
+void wrong_claim(const Bench& b)
+{
+  map(b.at(0), 4);
+  touch(b.at(1), 2);
+  const auto right = must(ask_for_a_look(nullptr));
+  if (!right.not_looked.empty())
+    skip(right.not_looked);
+  expect_equal("faults", std::size_t{0}, right.faults.size());
+  const auto claimed = must(ask_for_a_look(b.at(0)));
+  if (claimed.faults.empty() && !right.anon_vmas)
+    skip("no anon_vmas are read here; of the walks reach/* tell");
+  expect_equal("faults, with a wrong claim", std::size_t{1}, claimed.faults.size());
+  if (claimed.faults[0].find("has 2 anonymous pages and no anon_vma") == std::string::npos)
+    not_ok("another fault: " + claimed.faults[0]);
+}
+
 }  // namespace
 
 void add_oracle_checks(std::vector<Check>& checks)
@@ -48,6 +66,10 @@ void add_oracle_checks(std::vector<Check>& checks)
                     .summary = "/proc/self/maps and PROCMAP_QUERY show the same VMAs",
                     .source = "fs/proc/task_mmu.c, do_procmap_query(), Linux 6.11",
                     .run = maps_agree});
+  checks.push_back({.name = "oracle/reverse_mapping",
+                    .summary = "a VMA of which it is claimed that it has no anon_vma is seen",
+                    .source = "conformance/looks.h",
+                    .run = wrong_claim});
 }
 
 }  // namespace rmaplab

@@ -16,6 +16,7 @@
 #include "conformance/calls.h"
 #include "conformance/families.h"
 #include "conformance/kin.h"
+#include "conformance/looks.h"
 #include "conformance/uffd.h"
 #include "workloads/pattern.h"
 
@@ -44,6 +45,7 @@ class Ring
   void pin(char* at, std::size_t pages)
   {
     const struct iovec buffer = {.iov_base = at, .iov_len = pages * page_size()};
+    no_more_walks();
     const int error = ::io_uring_register_buffers(&ring_, &buffer, 1);
     if (error == -ENOMEM)
       skip("io_uring_register_buffers: ENOMEM, RLIMIT_MEMLOCK");

@@ -22,6 +22,7 @@
 #include "conformance/families.h"
 #include "conformance/kin.h"
 #include "conformance/live_objects.h"
+#include "conformance/looks.h"
 #include "conformance/reach.h"
 #include "workloads/numa.h"
 #include "workloads/pattern.h"
@@ -97,6 +98,7 @@ void make_moves(const Bench& b)
 void race_in_process(const Bench& b, const std::vector<Rival>& rivals)
 {
   lay_out(b);
+  const NoLooks racing;  // the rivals that are no threads, ksmd among them, too
   const auto needs = needs_of(b, rivals);
   std::atomic<bool> done = false;
   std::vector<std::thread> threads;

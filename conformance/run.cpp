@@ -16,12 +16,15 @@
 #include "conformance/answers.h"
 #include "conformance/check.h"
 #include "conformance/kin.h"
+#include "conformance/known_faults.h"
 
 namespace rmaplab
 {
 
 namespace
 {
+
+constexpr const char* kNobodyLooks = "rmaplab-probe is not beside the runner or did not start";
 
 struct Ended {
   Outcome outcome = Outcome::not_ok;
@@ -86,17 +89,24 @@ std::optional<int> wait_for(Child& child, int limit_ms, const std::function<void
 }
 
 Result<Ended> run_apart(const Check& check, const CheckPlan& plan, const std::string& program,
-                        const std::function<void()>& running)
+                        int counts_fd, const std::function<void()>& running)
 {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0)
     return os_error("pipe");
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
-  auto child = Child::spawn({.argv = {program, "check-one", fmt::format("--seed={}", plan.seed),
-                                      fmt::format("--moves={}", plan.moves), check.name},
-                             .stdout_fd = write_end.get(),
-                             .own_group = true});
+  SpawnOptions options{.argv = {program, "check-one", fmt::format("--seed={}", plan.seed),
+                                fmt::format("--moves={}", plan.moves)},
+                       .stdout_fd = write_end.get(),
+                       .own_group = true};
+  if (const int probe = plan.probe_fd(); probe >= 0) {
+    options.pass_fds = {{probe, kCheckProbeFd}, {counts_fd, kCheckCountsFd}};
+    options.argv.push_back(fmt::format("--probe-fd={}", kCheckProbeFd));
+    options.argv.push_back(fmt::format("--counts-fd={}", kCheckCountsFd));
+  }
+  options.argv.push_back(check.name);
+  auto child = Child::spawn(options);
   if (!child)
     return child.error();
   write_end.reset();
@@ -117,12 +127,15 @@ Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program
     return checks.error();
   write(ktap_header(checks->size()));
   write(ktap_diagnostic(fmt::format("seed {}\n{}", plan.seed, describe_answers())));
+  const auto looks = SharedLookCounts::create();
+  if (!looks)
+    return looks.error();
   CheckTotals totals;
   std::size_t number = 0;
   for (const Check* check : *checks) {
     const auto before = kernel_complaints();
-    auto ended =
-        run_apart(*check, plan, program, [&] { running(number, checks->size(), check->name); });
+    auto ended = run_apart(*check, plan, program, looks->fd(),
+                           [&] { running(number, checks->size(), check->name); });
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
     if (!ended)
@@ -130,11 +143,22 @@ Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program
     // Whatever the check found: a VM_WARN_ON() that fired is a kernel that is wrong.
     if (kernel_complaints() != before)
       *ended = {Outcome::not_ok, "the kernel warned meanwhile: see dmesg\n" + ended->text};
+    if (ended->outcome == Outcome::not_ok)
+      if (const KnownFault* known = find_known_fault(check->name, ended->text)) {
+        ++totals.known;
+        ended->text += describe(*known);
+      }
     write(ktap_result(++number, check->name, ended->outcome, ended->text));
     ++(ended->outcome == Outcome::ok       ? totals.ok
        : ended->outcome == Outcome::not_ok ? totals.not_ok
                                            : totals.skipped);
   }
+  const LookCounts& counts = looks->counts();
+  write(ktap_diagnostic(describe_looks(counts.looked, counts.passed_over, counts.not_looked,
+                                       plan.probe_fd() >= 0 ? counts.reason : kNobodyLooks)));
+  if (totals.known > 0)
+    write(ktap_diagnostic(fmt::format("{} of the not ok are known faults of this kernel{}",
+                                      totals.known, plan.known ? ", expected (--known)" : "")));
   write(ktap_diagnostic(
       fmt::format("{} ok, {} not ok, {} skipped", totals.ok, totals.not_ok, totals.skipped)));
   return totals;
@@ -148,8 +172,18 @@ Result<> run_check(const std::string& name, const CheckPlan& plan)
     auto arena = Arena::create();
     if (!arena)
       return arena.error();
-    return outcome_of(
-        [&] { check.run({.arena = *arena, .seed = plan.seed, .moves = plan.moves}); });
+    std::optional<SharedLookCounts> counts;
+    if (plan.counts_fd >= 0) {
+      auto shared = SharedLookCounts::of(plan.counts_fd);
+      if (!shared)
+        return shared.error();
+      counts.emplace(*std::move(shared));
+      begin_looks(plan.looker, counts->counts());
+    }
+    return outcome_of([&] {
+      check.run({.arena = *arena, .seed = plan.seed, .moves = plan.moves});
+      look_now("all that the check did");
+    });
   }
   return Error{.code = Errc::usage, .context = "no check " + name};
 }

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "conformance/check.h"
+#include "conformance/looks.h"
 
 namespace rmaplab
 {
@@ -18,12 +19,21 @@ struct CheckPlan {
   std::uint64_t seed = 1;
   std::uint64_t moves = Bench::kMoves;  // that a race makes; its time limit grows with them
   int limit_s = 10;                     // a check may take
+  bool known = false;                   // faults of known_faults.h are expected
+
+  // Who looks at the reverse mapping: a socket to it, which each check inherits, -1 for nobody.
+  // Asked for before each check; what does not answer any more is replaced by then.
+  std::function<int()> probe_fd = [] { return -1; };
+  // Of run_check(): the same as seen from the check's process.
+  Looker looker;
+  int counts_fd = -1;
 };
 
 struct CheckTotals {
   std::size_t ok = 0;
   std::size_t not_ok = 0;
   std::size_t skipped = 0;
+  std::size_t known = 0;  // of those not ok; with CheckPlan::known they count as expected
 };
 
 // Exit status of the process of one check.
@@ -35,8 +45,12 @@ inline constexpr int kCheckSkipped = 77;
 // one runs.
 using CheckProgress = std::function<void(std::size_t, std::size_t, const std::string&)>;
 
+// Descriptors of a check's process, above those that are in use by any of ours.
+inline constexpr int kCheckProbeFd = 100;
+inline constexpr int kCheckCountsFd = 101;
+
 // KTAP to `write`, as results arrive. `program` is the runner; it is called as
-// `program check-one --seed=N --moves=N NAME`.
+// `program check-one --seed=N --moves=N [--probe-fd=N --counts-fd=N] NAME`.
 Result<CheckTotals> run_checks(const CheckPlan& plan, const std::string& program,
                                const std::function<void(const std::string&)>& write,
                                const CheckProgress& running);

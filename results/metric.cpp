@@ -296,6 +296,13 @@ constexpr Metric kMetrics[] = {
      .source = "kmem:kmem_cache_alloc, kmem_cache_free of the process tree, or slabinfo",
      .summary = "anon_vma_chains left by a process that ran the workload, after its end; not 0: a "
                 "failure"},
+    {.name = "rmap_faults",
+     .unit = "faults",
+     .better = lower,
+     .kind = exact,
+     .headline = false,
+     .source = "forest, /proc/PID/pagemap, move_pages(2)",
+     .summary = "of the state held still: VMAs whose reverse mapping is wrong; not 0: a failure"},
     {.name = "live_vm_area_struct",
      .unit = "objects",
      .better = lower,

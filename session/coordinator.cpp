@@ -31,6 +31,7 @@
 #include "session/oracles.h"
 #include "session/pass_probe.h"
 #include "session/probe_client.h"
+#include "session/probe_server.h"
 #include "session/replay_workload.h"
 #include "workloads/arena.h"
 
@@ -108,62 +109,10 @@ Result<CaseOutcome> collect(Child& child, UniqueFd pipe, int timeout_s)
   return outcome;
 }
 
-// rmaplab-probe's server, started when the first case needs it.
-class ProbeServer
-{
- public:
-  // Our end of its socket, for the case; -1 where it cannot be had.
-  int fd()
-  {
-    if (ours_ && !is_quiet())
-      restart();
-    if (!tried_)
-      start();
-    return ours_ ? ours_.get() : -1;
-  }
-  // -1: there is none.
-  pid_t pid() const { return server_ ? server_->pid() : -1; }
-  // After a case that died in the middle of a question.
-  void restart()
-  {
-    server_.reset();
-    ours_.reset();
-    tried_ = false;
-  }
-
- private:
-  // Between cases nothing may be on the socket: no answer that came too late for its case,
-  // no end of a server that died, nor of one that a case gave up (ProbeClient::ask).
-  bool is_quiet() const
-  {
-    struct pollfd end = {.fd = ours_.get(), .events = POLLIN, .revents = 0};
-    return ::poll(&end, 1, 0) == 0;
-  }
-  void start()
-  {
-    tried_ = true;
-    const std::string program = program_directory() / "rmaplab-probe";
-    int ends[2];
-    if (!find_program(program) || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-      return;
-    ours_.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    auto server = Child::spawn({.argv = {program, "serve", "--fd", std::to_string(kRecordFd)},
-                                .pass_fds = {{theirs.get(), kRecordFd}}});
-    if (server)
-      server_.emplace(*std::move(server));
-    else
-      ours_.reset();
-  }
-  bool tried_ = false;
-  UniqueFd ours_;
-  std::optional<Child> server_;
-};
-
 bool asks_server(Pass pass)
 {
-  return pass == Pass::objects || pass == Pass::faults || pass == Pass::contention ||
-         pass == Pass::forest;
+  return pass == Pass::state || pass == Pass::objects || pass == Pass::faults ||
+         pass == Pass::contention || pass == Pass::forest;
 }
 
 Result<> write_capabilities(ProbeServer& server, RecordWriter& out)

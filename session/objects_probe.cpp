@@ -16,6 +16,7 @@
 #include "probes/slab.h"
 #include "session/probe_client.h"
 #include "session/probes.h"
+#include "session/rmap_oracle.h"
 
 namespace rmaplab
 {
@@ -196,7 +197,9 @@ class ObjectsProbe : public PassProbe
 {
  public:
   explicit ObjectsProbe(const Plan& plan)
-      : buffer_kib_(plan.preset == "full" ? 64 << 10 : 8 << 10), client_(plan.probe_fd)
+      : buffer_kib_(plan.preset == "full" ? 64 << 10 : 8 << 10),
+        client_(plan.probe_fd),
+        oracle_(plan.probe_fd)
   {
   }
   std::vector<std::string_view> metrics() const override
@@ -204,6 +207,7 @@ class ObjectsProbe : public PassProbe
     std::vector<std::string_view> all(std::begin(kEventMetrics), std::end(kEventMetrics));
     all.insert(all.end(), std::begin(kBalanceMetrics), std::end(kBalanceMetrics));
     all.insert(all.end(), std::begin(kForestMetrics), std::end(kForestMetrics));
+    all.push_back(RmapOracle::kMetric);
     return all;
   }
   Result<> arm() override
@@ -237,6 +241,7 @@ class ObjectsProbe : public PassProbe
     if (events_)
       events_->observe();
     after_ = forest_of(processes);
+    oracle_.look(processes);
   }
   // The first operation may fault in what later ones find there.
   Repeats repeats(Repeats) const override { return {.warm_up = 1, .kept = 1}; }
@@ -251,6 +256,9 @@ class ObjectsProbe : public PassProbe
   }
   void report(const Rows& rows) override
   {
+    oracle_.report(rows);
+    if (oracle_.found_faults())
+      return;
     report_forest(rows);
     report_balance(rows);
     if (!events_)
@@ -352,6 +360,7 @@ class ObjectsProbe : public PassProbe
 
   std::size_t buffer_kib_;
   ProbeClient client_;
+  RmapOracle oracle_;
   Result<ProbeAnswer> before_ = Error{.code = Errc::unsupported, .context = "not read"};
   Result<ProbeAnswer> after_ =
       Error{.code = Errc::unsupported, .context = "this workload holds no state still"};

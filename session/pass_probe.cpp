@@ -22,7 +22,7 @@ std::unique_ptr<PassProbe> make_probe(const Plan& plan, const PlannedCase& plann
     case Pass::bare:
       break;
     case Pass::state:
-      return make_state_probe(planned);
+      return make_state_probe(plan, planned);
     case Pass::objects:
       return make_objects_probe(plan);
     case Pass::faults:

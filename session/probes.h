@@ -7,7 +7,7 @@
 namespace rmaplab
 {
 
-std::unique_ptr<PassProbe> make_state_probe(const PlannedCase& planned);
+std::unique_ptr<PassProbe> make_state_probe(const Plan& plan, const PlannedCase& planned);
 std::unique_ptr<PassProbe> make_objects_probe(const Plan& plan);
 std::unique_ptr<PassProbe> make_faults_probe(const Plan& plan);
 std::unique_ptr<PassProbe> make_counters_probe(const PlannedCase& planned);

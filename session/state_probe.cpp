@@ -6,6 +6,7 @@
 #include "probes/vma_count.h"
 #include "replay/program.h"
 #include "session/probes.h"
+#include "session/rmap_oracle.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -23,15 +24,20 @@ using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
 class StateProbe : public PassProbe
 {
  public:
-  explicit StateProbe(const PlannedCase& planned)
+  StateProbe(const Plan& plan, const PlannedCase& planned) : oracle_(plan.probe_fd)
   {
     if (planned.workload->holds_nothing && !planned.values.empty())
       holds_nothing_ = planned.workload->holds_nothing(planned.values);
   }
   std::vector<std::string_view> metrics() const override
   {
-    return {"vmas",          "process_vmas",        "slab_vm_area_struct",
-            "slab_anon_vma", "slab_anon_vma_chain", "map_count_headroom"};
+    return {"vmas",
+            "process_vmas",
+            "slab_vm_area_struct",
+            "slab_anon_vma",
+            "slab_anon_vma_chain",
+            "map_count_headroom",
+            RmapOracle::kMetric};
   }
   Result<> arm() override
   {
@@ -50,6 +56,7 @@ class StateProbe : public PassProbe
           !headroom_ || (left && *headroom_ && *left < **headroom_))
         headroom_.emplace(std::move(left));
     }
+    oracle_.look(processes);
   }
   void report(const Rows& rows) override
   {
@@ -58,6 +65,9 @@ class StateProbe : public PassProbe
         rows.no_value(metric, 0, SampleStatus::skip, holds_nothing_);
       return;
     }
+    oracle_.report(rows);
+    if (oracle_.found_faults())
+      return;
     if (after_.empty())
       return rows.no_value("vmas", 0, SampleStatus::fail, "nothing was observed");
     for (std::size_t i = 0; i < kRmapCaches.size(); ++i) {
@@ -111,6 +121,7 @@ class StateProbe : public PassProbe
       rows.no_value("slab_bytes", 0, SampleStatus::skip, "not all three caches can be read");
   }
 
+  RmapOracle oracle_;
   std::string holds_nothing_;
   CacheUse before_;
   CacheUse after_;
@@ -120,9 +131,9 @@ class StateProbe : public PassProbe
 
 }  // namespace
 
-std::unique_ptr<PassProbe> make_state_probe(const PlannedCase& planned)
+std::unique_ptr<PassProbe> make_state_probe(const Plan& plan, const PlannedCase& planned)
 {
-  return std::make_unique<StateProbe>(planned);
+  return std::make_unique<StateProbe>(plan, planned);
 }
 
 }  // namespace rmaplab

@@ -10,6 +10,8 @@
 namespace rmaplab
 {
 
+extern const Workload test_stays;
+
 namespace
 {
 // By hand: the linker drops objects of a static library that nobody refers to,
@@ -62,6 +64,7 @@ constexpr const Workload* kCatalog[] = {
     &test_hang,
     &test_leak,
     &test_setting,
+    &test_stays,
     &test_unfreed,
     &test_warn,
     &thp_split,

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/node_list.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"

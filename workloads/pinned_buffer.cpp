@@ -18,6 +18,8 @@ namespace rmaplab
 namespace
 {
 
+int living = 0;  // a forked child has its parent's pages, and does not send them anywhere
+
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of one registered buffer
 
 std::vector<iovec> pieces_of(char* at, std::size_t bytes)
@@ -55,6 +57,12 @@ int submit_and_wait(io_uring& ring)
 PinnedBuffer::PinnedBuffer(std::unique_ptr<io_uring> ring, char* at, std::size_t bytes)
     : ring_(std::move(ring)), at_(at), bytes_(bytes)
 {
+  ++living;
+}
+
+bool PinnedBuffer::any()
+{
+  return living > 0;
 }
 
 PinnedBuffer::PinnedBuffer(PinnedBuffer&&) noexcept = default;
@@ -66,6 +74,7 @@ PinnedBuffer::~PinnedBuffer()
   // Not left to the ring's end, which comes later, from a worker of the kernel's.
   io_uring_unregister_buffers(ring_.get());
   io_uring_queue_exit(ring_.get());
+  --living;
 }
 
 Result<PinnedBuffer> PinnedBuffer::pin(char* at, std::size_t pages)

@@ -23,6 +23,8 @@ class PinnedBuffer
   // Faults in what is not there, for writing. Errc::unsupported: no io_uring here, or no
   // more memory may be locked.
   static Result<PinnedBuffer> pin(char* at, std::size_t pages);
+  // Whether one lives in this process.
+  static bool any();
   PinnedBuffer(PinnedBuffer&&) noexcept;
   PinnedBuffer& operator=(PinnedBuffer&&) = delete;
   ~PinnedBuffer();

@@ -10,9 +10,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-#include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -34,8 +31,5 @@ Result<> migrate_there_and_back(char* at, std::size_t pages);
 // Errc::unsupported without swap, Errc::usage for other pages, Errc::mismatch for one that
 // stays or comes back with another content.
 Result<> page_out_and_in(char* at, std::size_t pages);
-
-// Pure. "0-1,4": how /sys/devices/system/node and /proc/self/status write nodes.
-std::optional<std::vector<int>> parse_node_list(std::string_view text);
 
 }  // namespace rmaplab

@@ -2,13 +2,16 @@
 // test_*: workloads that go wrong, to prove that rmaplab notices. Hidden: they run only
 // when named.
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <csignal>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "workloads/rows.h"
 #include "workloads/system_setting.h"
 
@@ -169,6 +172,40 @@ const Workload test_unfreed{
             for (;;)
               ::pause();
           once(state, meter);
+        },
+    .hidden = true,
+};
+
+// A page that is pinned for a device behind PinnedBuffer's back: it stays where it is when it is
+// sent away, as one does that no walk finds.
+extern const Workload test_stays;
+const Workload test_stays{
+    .name = "test_stays",
+    .summary = "has a page that cannot leave its node (for tests of rmaplab itself)",
+    .kernel_path = "none",
+    .item = "page",
+    .quick = {{}},
+    .full = {{}},
+    .run =
+        [](benchmark::State& state, Meter& meter) {
+          auto stage = Stage::create();
+          if (!stage)
+            return meter.fail(state, stage.error());
+          constexpr std::size_t kPages = 4;
+          if (auto mapped = stage->arena.map(stage->arena.at(0), kPages); !mapped)
+            return meter.fail(state, mapped.error());
+          touch(stage->arena.at(0), kPages);
+          struct io_uring_params parameters = {};
+          const UniqueFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &parameters)));
+          const struct iovec buffer = {.iov_base = stage->arena.at(2), .iov_len = page_size()};
+          if (::syscall(SYS_io_uring_register, ring.get(), IORING_REGISTER_BUFFERS, &buffer, 1) < 0)
+            return meter.fail(state, os_error("register a buffer of io_uring"));
+          for ([[maybe_unused]] auto _ : state) {
+            meter.start();
+            meter.stop(state);
+            const pid_t self = ::getpid();
+            meter.observe({&self, 1});
+          }
         },
     .hidden = true,
 };

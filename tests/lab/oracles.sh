@@ -18,6 +18,9 @@ expect err 'FAILED test_setting ends=well.*max_map_count at [0-9]+, was [0-9]+; 
 faulty test_unfreed objects
 expect err 'FAILED test_unfreed .*objects not freed.*anon_vma_fork allocated'
 
+faulty test_stays state
+expect err 'FAILED test_stays : VMA .*: of 4 pages 1 are found by no walk of the reverse mapping'
+
 # A complaint that no case is to blame for fails the boot; one above the first case is a note.
 run "$RMAPLAB" lab run debian:7.0 -- sh -c 'echo "kernel BUG at test/of/rmaplab.c:1!" >/dev/kmsg'
 expect_status 0; expect_not err 'kernel log'
@@ -32,3 +35,7 @@ for object in vm_area_struct anon_vma anon_vma_chain; do
   awk -F, -v m="unfreed_$object" '$8 == m && $10 != "0" { bad = 1 } $8 == m { n++ }
     END { exit bad || n < 6 }' "$work/out" || fail "unfreed_$object is not 0 everywhere"
 done
+# In two passes, of anon_vmas and by walks.
+awk -F, '$8 == "rmap_faults" && $10 != "0" { bad = 1 }
+  $8 == "rmap_faults" && /VMAs and their anon_vmas. [1-9][0-9]* pages by a walk/ { n++ }
+  END { exit bad || n < 12 }' "$work/out" || fail "rmap_faults is not 0 everywhere, or not looked at"
