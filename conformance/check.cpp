@@ -62,6 +62,7 @@ std::vector<Check> make_checks()
   add_limit_checks(checks);
   add_fork_checks(checks);
   add_enomem_checks(checks);
+  add_part_checks(checks);
   add_hidden_checks(checks);
   return checks;
 }

@@ -21,5 +21,6 @@ void add_pin_checks(std::vector<Check>& checks);
 void add_limit_checks(std::vector<Check>& checks);
 void add_fork_checks(std::vector<Check>& checks);
 void add_enomem_checks(std::vector<Check>& checks);
+void add_part_checks(std::vector<Check>& checks);
 
 }  // namespace rmaplab

@@ -140,12 +140,14 @@ Result<> in_child(const std::function<void()>& body)
   return outcome;
 }
 
-Result<> in_orphan(const std::function<void()>& body)
+Result<> in_orphan(const std::function<void()>& body, const std::function<void()>& before)
 {
   Report report;
   const pid_t middle = fork_or_throw();
   if (middle == 0) {
     const pid_t parent = ::getpid();
+    if (const auto outcome = outcome_of(before); !outcome)
+      report.run([&] { throw Verdict{outcome.error()}; });
     const pid_t orphan = ::fork();
     if (orphan == 0) {
       wait_orphaned(parent);

@@ -34,8 +34,9 @@ void in_kin(Kin kin, const std::function<void()>& before, const std::function<vo
 
 // Forks; the child runs `body` and exits. What ended the check there.
 Result<> in_child(const std::function<void()>& body);
-// The same in a child's child, after the child has ended.
-Result<> in_orphan(const std::function<void()>& body);
+// The same in a child's child, after the child has ended, which runs `before`.
+Result<> in_orphan(
+    const std::function<void()>& body, const std::function<void()>& before = [] {});
 
 // A child that lives as long as this does and does nothing.
 class LiveChild
