@@ -197,6 +197,10 @@ Caught judge_mutant(const Mutant& mutant, const RunPair& metric, const RunPair& 
     else
       caught.why = row.why;
   }
+  if (mutant.function.empty()) {
+    caught.function = "-";
+    return caught;
+  }
   const auto functions =
       function_changes(functions_of.base, functions_of.head, mutant.workload, mutant.arguments);
   constexpr std::size_t kTop = 3;

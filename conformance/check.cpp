@@ -61,6 +61,7 @@ std::vector<Check> make_checks()
   add_pin_checks(checks);
   add_limit_checks(checks);
   add_fork_checks(checks);
+  add_fork_state_checks(checks);
   add_enomem_checks(checks);
   add_part_checks(checks);
   add_hidden_checks(checks);

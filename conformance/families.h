@@ -20,6 +20,7 @@ void add_uffd_checks(std::vector<Check>& checks);
 void add_pin_checks(std::vector<Check>& checks);
 void add_limit_checks(std::vector<Check>& checks);
 void add_fork_checks(std::vector<Check>& checks);
+void add_fork_state_checks(std::vector<Check>& checks);
 void add_enomem_checks(std::vector<Check>& checks);
 void add_part_checks(std::vector<Check>& checks);
 

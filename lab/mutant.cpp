@@ -49,11 +49,11 @@ Result<Mutant> parse_mutant(const std::string& name, std::string_view text)
     seen[found->first] = number;
   }
   // What a check must catch has no figure.
-  std::set<std::string, std::less<>> optional = {"Config", "Passes", "Below", "Check"};
+  std::set<std::string, std::less<>> optional = {"Config", "Passes", "Below", "Check", "Function"};
   if (!mutant.check.empty())
-    optional.insert({"Workload", "Arguments", "Metric", "Change", "Function"});
+    optional.insert({"Workload", "Arguments", "Metric", "Change"});
   for (const auto& [key, value] : fields)
-    if (!optional.contains(key) && (!seen.contains(key) || (value->empty() && key != "Arguments")))
+    if (seen.contains(key) ? value->empty() && key != "Arguments" : !optional.contains(key))
       return expected(number, fmt::format("a field {} above", key));
   if (mutant.check.empty() && !find_metric(mutant.metric))
     return expected(seen["Metric"], fmt::format("a metric, found \"{}\"", mutant.metric));

@@ -22,9 +22,11 @@ struct Mutant {
   std::string metric;  // and the metric
   double change = 0;   // the least one, signed; relative (0.1 is 10 %) or in the metric's unit
   bool relative = true;
-  std::string config;    // a fragment on top of bench that the metric takes; "" for none
-  std::string passes;    // passes to measure, joined with commas; "" for those of the mode
-  std::string function;  // must be among the three that changed most
+  std::string config;  // a fragment on top of bench that the metric takes; "" for none
+  std::string passes;  // passes to measure, joined with commas; "" for those of the mode
+  // Must be among the three that changed most; "" where no function does more or less: objects
+  // that are larger, a lock that is taken in another way.
+  std::string function;
   std::string diff;
 };
 

@@ -72,6 +72,15 @@ TEST(Mutant, MayNeedAnotherKernelAndPassThanTheRest)
   EXPECT_EQ(other->passes, "bare,holds");
 }
 
+TEST(Mutant, MayBeOfNoFunction)
+{
+  const auto mutant = parse_mutant("m.patch", replaced("Function: unlink_anon_vmas\n", ""));
+  ASSERT_TRUE(mutant) << to_string(mutant.error());
+  EXPECT_EQ(mutant->function, "");
+  EXPECT_EQ(rejected(replaced("Function: unlink_anon_vmas\n", "Function:\n")),
+            "m.patch:9: expected a field Function above");
+}
+
 TEST(Mutant, MayBeForACheckToCatch)
 {
   const auto mutant = parse_mutant(
@@ -88,8 +97,8 @@ TEST(Mutant, MistakesAreNamedWithTheirLine)
             "m.patch:6: expected a metric, found \"leaks\"");
   EXPECT_EQ(rejected(replaced("+1\n", "lots\n")),
             "m.patch:7: expected a change like +10% or -1, found \"lots\"");
-  EXPECT_EQ(rejected(replaced("Function: unlink_anon_vmas\n", "")),
-            "m.patch:8: expected a field Function above");
+  EXPECT_EQ(rejected(replaced("Arguments: vmas=64\n", "")),
+            "m.patch:8: expected a field Arguments above");
   EXPECT_EQ(rejected(replaced("Workload:", "Workloads:")),
             "m.patch:4: expected one of the fields Mutant, Breaks, Below, Config, Check, Workload, "
             "Arguments, Metric, Change, Passes, Function");
