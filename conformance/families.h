@@ -22,5 +22,6 @@ void add_limit_checks(std::vector<Check>& checks);
 void add_fork_checks(std::vector<Check>& checks);
 void add_enomem_checks(std::vector<Check>& checks);
 void add_part_checks(std::vector<Check>& checks);
+void add_reach_move_checks(std::vector<Check>& checks);
 
 }  // namespace rmaplab
