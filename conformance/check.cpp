@@ -64,6 +64,7 @@ std::vector<Check> make_checks()
   add_fork_state_checks(checks);
   add_enomem_checks(checks);
   add_part_checks(checks);
+  add_reach_move_checks(checks);
   add_hidden_checks(checks);
   return checks;
 }

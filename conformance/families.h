@@ -23,5 +23,6 @@ void add_fork_checks(std::vector<Check>& checks);
 void add_fork_state_checks(std::vector<Check>& checks);
 void add_enomem_checks(std::vector<Check>& checks);
 void add_part_checks(std::vector<Check>& checks);
+void add_reach_move_checks(std::vector<Check>& checks);
 
 }  // namespace rmaplab
