@@ -77,7 +77,7 @@ TEST(Plan, UnknownPassIsAUsageErrorThatNamesTheKnown)
 
 TEST(Plan, AllPassesHoldTheSameCases)
 {
-  const auto cases = plan_cases({.filter = "fork_*", .passes = "bare,state,objects"});
+  const auto cases = plan_cases({.filter = "fork_[!c]*", .passes = "bare,state,objects"});
   ASSERT_TRUE(cases);
   ASSERT_EQ(cases->size() % 3, 0u);
   const std::size_t third = cases->size() / 3;
@@ -85,6 +85,22 @@ TEST(Plan, AllPassesHoldTheSameCases)
     EXPECT_EQ((*cases)[i].workload, (*cases)[third + i].workload);
     EXPECT_EQ((*cases)[i].values, (*cases)[third + i].values);
   }
+}
+
+TEST(Plan, WhatHasMoreObjectEventsThanTheBufferIsNotTracedInQuick)
+{
+  const auto depths = [](const char* preset, const char* pass) {
+    std::set<std::int64_t> found;
+    const auto cases = plan_cases({.preset = preset, .filter = "fork_chain_alive", .passes = pass});
+    if (cases)
+      for (const PlannedCase& planned : *cases)
+        if (planned.workload->name == "fork_chain_alive")
+          found.insert(planned.values[0]);
+    return found;
+  };
+  EXPECT_EQ(depths("quick", "objects"), (std::set<std::int64_t>{1, 2, 4, 8, 16}));
+  EXPECT_EQ(depths("quick", "state"), (std::set<std::int64_t>{1, 2, 4, 8, 16, 64, 128}));
+  EXPECT_EQ(depths("full", "objects").count(128), 1u);
 }
 
 TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
