@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "cli/function_run.h"
 #include "cli/kernel_pair.h"
+#include "cli/run_folder.h"
 #include "cli/stored_runs.h"
 #include "reports/gate.h"
 
@@ -49,6 +50,8 @@ Result<StoredRuns> runs_of(const GateOptions& opt, const std::vector<std::string
   std::vector<std::string> ids;
   constexpr const char* kIds[] = {"base", "head"};
   for (std::size_t i = 0; i < 2; ++i) {
+    if (auto checked = check_one_kernel(specs[i]); !checked)
+      return checked.error();
     if (is_run(specs[i])) {
       auto run = read_runs(specs[i]);
       if (!run)

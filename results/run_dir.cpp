@@ -25,6 +25,13 @@ Result<RunWriter> RunWriter::create(const fs::path& folder)
   return writer;
 }
 
+RunWriter::~RunWriter()
+{
+  std::error_code error;
+  if (!partial_.empty() && fs::remove(partial_, error))
+    fs::remove(partial_.parent_path(), error);
+}
+
 Result<> RunWriter::store(const Run& run)
 {
   std::string csv = samples_header();
