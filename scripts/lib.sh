@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Shared by scripts/quickstart and scripts/test: what to install, how to build.
+# Shared by the other scripts: what to install, how to build, where things are.
 # Sourced; expects `set -eu` and the current folder at the top of the tree.
 
 build_packages="g++ cmake ninja-build pkg-config git libbenchmark-dev libcli11-dev libfmt-dev
 libgtest-dev libfccp-dev nlohmann-json3-dev libarchive-dev libssl-dev libboost-dev libbpf-dev
 libelf-dev zlib1g-dev libpapi-dev liburing-dev libzstd-dev clang libclang-rt-dev linux-source xz-utils"
 # For `rmaplab kernel build`; libelf-dev and libssl-dev are above.
-kernel_packages="make gcc binutils flex bison bc git patch"
+kernel_packages="make gcc binutils flex bison bc git patch lz4"
 lab_packages="qemu-system-x86 debian-archive-keyring"
 arm64_packages="qemu-system-arm g++-aarch64-linux-gnu"
 
 step() { printf '== %s\n' "$*" >&2; }
 give_up() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 2; }
+
+# As cache_directory() of base/files.cpp has it.
+cache_folder() {
+  if [ -n "${XDG_CACHE_HOME-}" ]; then echo "$XDG_CACHE_HOME/rmaplab"
+  elif [ -n "${HOME-}" ]; then echo "$HOME/.cache/rmaplab"
+  else echo "/tmp/rmaplab-$(id -u)"
+  fi
+}
+
+# debian_mirror SUITE : the URI of the archive that this machine, which runs SUITE, installs from;
+# nothing where it has none.
+debian_mirror() {
+  apt-get indextargets --format '$(REPO_URI)|$(RELEASE)|$(COMPONENT)' |
+    sed -nE "s/^(.*)\|($1|oldstable|stable|testing|unstable|sid)\|main$/\1/p" | head -n 1
+}
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 
