@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/run_folder.h"
 #include "cli/selfcheck_store.h"
 #include "cli/stored_runs.h"
 #include "reports/functions.h"
@@ -48,6 +49,9 @@ int compare_functions(const CompareOptions& opt, const Run& base, const Run& hea
 
 int run_compare(const CompareOptions& opt, std::ostream& out)
 {
+  for (const std::string& folder : {opt.base, opt.head})
+    if (auto checked = check_one_kernel(folder); !checked)
+      return complain(checked.error());
   auto base = read_runs(opt.base);
   if (!base)
     return complain(base.error());

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "lab/architecture.h"
 #include "lab/debian_archive.h"
+#include "lab/kernel_build.h"
 #include "lab/qemu.h"
 #include "results/wire.h"
 
@@ -168,6 +169,9 @@ bool print_lab(std::ostream& out, const char* machine_name, long cpus)
        apt ? fmt::format("through apt; {} kernels fetched",
                          list_cached_kernels(host_architecture()).size())
            : "needs apt-get and dpkg-deb; give an image or a build tree instead");
+  const auto tools = check_build_tools(host_architecture());
+  line(out, "kernel build", static_cast<bool>(tools),
+       tools ? "kernels from source, with a series or without" : to_string(tools.error()));
   line(out, "cache", true,
        fmt::format("{}, {}", cache_directory().string(), free_space(cache_directory())));
   return static_cast<bool>(qemu);

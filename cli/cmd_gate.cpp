@@ -10,6 +10,7 @@
 #include "base/regular_file.h"
 #include "cli/function_run.h"
 #include "cli/kernel_pair.h"
+#include "cli/run_folder.h"
 #include "cli/stored_runs.h"
 #include "reports/gate.h"
 
@@ -32,8 +33,6 @@ struct GateOptions : LabRunOptions {
   bool bisect = false;
 };
 
-// What `git bisect run` understands: this commit cannot be told.
-constexpr int kBisectSkip = 125;
 constexpr std::uint64_t kMostPolicyBytes = 1 << 20;
 
 // A folder of `run` or `ab`, or of several of them, finished or not; anything else is a kernel's
@@ -65,6 +64,8 @@ Result<Sides> sides_of(const GateOptions& opt, const std::vector<std::string>& s
   std::vector<std::string> ids;
   constexpr const char* kIds[] = {"base", "head"};
   for (std::size_t i = 0; i < 2; ++i) {
+    if (auto checked = check_one_kernel(specs[i]); !checked)
+      return checked.error();
     if (is_run(specs[i])) {
       auto run = read_runs(specs[i]);
       if (!run)

@@ -6,7 +6,9 @@
 #include <iostream>
 #include <set>
 
+#include "base/text.h"
 #include "cli/commands.h"
+#include "cli/spelling.h"
 #include "cli/workload_text.h"
 #include "results/metric.h"
 #include "session/pass_probe.h"
@@ -19,6 +21,7 @@ namespace
 {
 
 struct ListOptions {
+  KernelOptions kernel;
   std::string name;
   bool metrics = false;
   bool kernels = false;
@@ -68,7 +71,7 @@ void print_metrics(std::ostream& out)
 int run_list(const ListOptions& opt, std::ostream& out)
 {
   if (opt.kernels)
-    return print_kernels({}, out);
+    return print_kernels(opt.kernel, out);
   if (opt.passes) {
     print_passes(out);
     return kDone;
@@ -79,10 +82,21 @@ int run_list(const ListOptions& opt, std::ostream& out)
   }
   if (!opt.name.empty()) {
     const Workload* workload = find_workload(opt.name);
-    if (!workload)
+    std::vector<const Workload*> matching;
+    std::vector<std::string> names;
+    for (const Workload* w : catalog())
+      if (!w->hidden) {
+        names.emplace_back(w->name);
+        if (glob_match(opt.name, names.back()))
+          matching.push_back(w);
+      }
+    if (!workload && matching.size() == 1)
+      workload = matching.front();
+    if (!workload && matching.empty())
       return complain({.code = Errc::usage,
-                       .context = fmt::format("no workload \"{}\"; see `rmaplab list`", opt.name)});
-    out << story_text(*workload);
+                       .context = fmt::format("no workload \"{}\"{}; see `rmaplab list`", opt.name,
+                                              proposal(opt.name, names))});
+    out << (workload ? story_text(*workload) : rows_text(matching));
     return kDone;
   }
   out << (opt.markdown ? catalog_markdown(catalog()) : catalog_text(catalog()));
@@ -97,11 +111,15 @@ void add_list(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<ListOptions>();
   auto* cmd = app.add_subcommand("list", "workloads, metrics, passes, kernels");
-  cmd->add_option("workload", opt->name, "all about one workload");
+  cmd->add_option("workload", opt->name,
+                  "all about one workload; a short list of those that globs match");
   cmd->add_flag("--metrics", opt->metrics, "what can be measured, unit, class, source");
   cmd->add_flag("--passes", opt->passes, "what can be armed, what it gives and costs");
-  cmd->add_flag("--kernels", opt->kernels, "kernels that Debian's suites carry");
+  auto* kernels = cmd->add_flag("--kernels", opt->kernels, "kernels that Debian's suites carry");
   cmd->add_flag("--markdown", opt->markdown, "all workloads with their stories: docs/workloads.md");
+  add_kernel_options(*cmd, opt->kernel);
+  for (const char* name : {"--arch", "--mirror", "--offline"})
+    cmd->get_option(name)->needs(kernels);
   cmd->callback([opt, &exit_status] { exit_status = run_list(*opt, std::cout); });
 }
 

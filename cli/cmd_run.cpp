@@ -53,11 +53,15 @@ int run_in_lab(const RunOptions& opt, std::ostream& out)
     return complain(measured.error());
   KernelRun& one = measured->front();
   int status = tell_failures(one, kernel->release, screen);
+  if (one.interrupted && one.samples.empty() && one.failures.empty()) {
+    screen.note(interrupted_text({}));
+    return kInterrupted;
+  }
   const Run run = as_run(one, *kernel, stamp);
   if (auto stored = writer->store(run); !stored)
     return complain(stored.error());
   if (one.interrupted) {
-    screen.note("interrupted; what was measured is in " + writer->partial().string());
+    screen.note(interrupted_text({writer->partial()}));
     return kInterrupted;
   }
   if (workload_failed(run))
@@ -91,13 +95,17 @@ int run_run(const RunOptions& opt, std::ostream& out)
   if (!*host)
     return complain(host->error());
   Run& run = (*host)->run;
+  if (interrupted() && run.samples.empty()) {
+    warn(interrupted_text({}));
+    return kInterrupted;
+  }
   for (Sample& sample : run.samples)
     sample.run = stamp;
   run.manifest.insert({{"run", stamp}, {"start", stamp}});
   if (auto stored = writer->store(run); !stored)
     return complain(stored.error());
   if (interrupted()) {
-    warn("interrupted; what was measured is in " + writer->partial().string());
+    warn(interrupted_text({writer->partial()}));
     return kInterrupted;
   }
   if (!(*host)->ended) {

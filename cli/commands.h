@@ -4,6 +4,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -24,6 +25,7 @@ enum ExitStatus : int {
   kUsage = 2,         // usage or environment
   kInconclusive = 3,  // a gate that can neither pass nor fail
   kNothingRan = 77,
+  kBisectSkip = 125,   // gate --bisect: nothing can be said of this commit
   kInterrupted = 130,  // Ctrl-C, as shells report it
 };
 
@@ -42,12 +44,17 @@ void add_run(CLI::App& app, int& exit_status);
 void add_selfcheck(CLI::App& app, int& exit_status);
 void add_trace(CLI::App& app, int& exit_status);
 
+// What is said after Ctrl-C: the folders that keep what was measured until then, if any.
+std::string interrupted_text(const std::vector<std::filesystem::path>& kept);
+
 // "rmaplab: <text>" on stderr and the exit status that goes with the error.
 int complain(const Error& error);
 // The same for a line that is no Error.
 void warn(const std::string& line);
 
-// Shows one changing line on stderr when that is a terminal, and plain notes always.
+// Shows one changing line on stderr when that is a terminal that can erase, and plain notes
+// always. Elsewhere, in a file or another program's pipe, the line is a note at times: when what
+// stands before its first " | " changes, and every half minute.
 class Screen
 {
  public:
@@ -56,7 +63,8 @@ class Screen
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
   void note(const std::string& line);
-  // Replaces the changing line; at most some five times a second.
+  // Replaces the changing line; at most some five times a second. "STEP | DETAILS": a new step is
+  // worth a line where lines stay.
   void show(double fraction, const std::string& text);
   void wait(const std::string& text);  // the same where nobody knows how long
   Notify notify();                     // for the lab; must not outlive the screen
@@ -65,9 +73,12 @@ class Screen
 
  private:
   void draw(const std::string& line);
+  void tell(const std::string& step, const std::string& line);
   void erase();
   std::string prefix_;
   bool terminal_;
+  std::optional<std::string> told_step_;  // that the last line is of
+  std::uint64_t told_ns_;
   bool drawn_ = false;
   std::uint64_t began_ns_;
   std::uint64_t drawn_ns_ = 0;

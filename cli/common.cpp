@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -35,12 +36,33 @@ int complain(const Error& error)
   return kUsage;
 }
 
+std::string interrupted_text(const std::vector<std::filesystem::path>& kept)
+{
+  std::string folders;
+  for (const auto& folder : kept)
+    folders += (folders.empty() ? "" : " and ") + folder.string();
+  return folders.empty() ? "interrupted; nothing was measured"
+                         : "interrupted; what was measured is in " + folders;
+}
+
 void warn(const std::string& line)
 {
   std::cerr << "rmaplab: " << line << '\n';
 }
 
-Screen::Screen() : terminal_(::isatty(2) == 1), began_ns_(monotonic_ns()) {}
+namespace
+{
+
+// A terminal on which a line can be erased; "dumb" and no name at all know no such thing.
+bool can_erase()
+{
+  const char* const name = std::getenv("TERM");
+  return ::isatty(2) == 1 && name && *name && std::string_view(name) != "dumb";
+}
+
+}  // namespace
+
+Screen::Screen() : terminal_(can_erase()), told_ns_(monotonic_ns()), began_ns_(told_ns_) {}
 
 Screen::~Screen()
 {
@@ -67,12 +89,34 @@ void Screen::show(double fraction, const std::string& text)
   std::string left;
   if (fraction > 0.1)
     left = fmt::format(", {:.0f} s left", std::ceil(elapsed_s / fraction - elapsed_s));
-  draw(fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text));
+  const std::string line = fmt::format("{:3.0f}%{} | {}", fraction * 100, left, text);
+  const auto bar = text.find(" | ");
+  if (terminal_)
+    draw(line);
+  else
+    tell(bar == std::string::npos ? "" : text.substr(0, bar), line);
 }
 
 void Screen::wait(const std::string& text)
 {
-  draw(fmt::format("{:.0f} s | {}", static_cast<double>(monotonic_ns() - began_ns_) * 1e-9, text));
+  const std::string line =
+      fmt::format("{:.0f} s | {}", static_cast<double>(monotonic_ns() - began_ns_) * 1e-9, text);
+  if (terminal_)
+    draw(line);
+  else
+    tell("", line);
+}
+
+void Screen::tell(const std::string& step, const std::string& line)
+{
+  const std::uint64_t now = monotonic_ns();
+  constexpr std::uint64_t kBetween = 30'000'000'000;
+  const bool new_step = told_step_.has_value() && *told_step_ != step;
+  told_step_ = step;
+  if (!new_step && now - told_ns_ < kBetween)
+    return;
+  told_ns_ = now;
+  note(prefix_ + line);
 }
 
 Notify Screen::notify()
@@ -89,7 +133,7 @@ void Screen::draw(const std::string& text)
 {
   const std::uint64_t now = monotonic_ns();
   constexpr std::uint64_t kBetween = 200'000'000;
-  if (!terminal_ || now - drawn_ns_ < kBetween)
+  if (now - drawn_ns_ < kBetween)
     return;
   drawn_ns_ = now;
   struct winsize window = {};

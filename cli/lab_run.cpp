@@ -51,7 +51,7 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
       },
       screen.notify(),
       [&](const BootProgress& progress) {
-        std::string text = fmt::format("boot {}/{}", progress.boots_done, progress.boots);
+        std::string text = fmt::format("{} of {} boots done", progress.boots_done, progress.boots);
         for (const auto& line : progress.running)
           text += " | " + line;
         screen.show(progress.fraction, text);

@@ -28,25 +28,25 @@ Result<StoredRuns> measure_and_store(const std::vector<Kernel>& kernels,
   StoredRuns stored;
   Result<> storing = ok();
   bool interrupted = false;
+  std::vector<std::filesystem::path> kept;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     KernelRun& one = (*measured)[i];
     interrupted = interrupted || one.interrupted;
+    const bool came_to_nothing = one.interrupted && one.samples.empty() && one.failures.empty();
     if (const int told = tell_failures(one, ids[i], screen); told != kDone)
       stored.status = told;
     stored.runs.push_back(as_run(one, kernels[i], ids[i]));
     stored.runs.back().manifest["start"] = stamp;
+    if (came_to_nothing)
+      continue;
+    kept.push_back(writers[i].partial());
     if (auto put = writers[i].store(stored.runs.back()); !put)
       storing = put;  // what was measured is still compared and printed
     if (workload_failed(stored.runs.back()))
       stored.status = kCheckFailed;
   }
-  if (interrupted) {
-    std::string where;
-    for (const auto& writer : writers)
-      where += (where.empty() ? "" : " and ") + writer.partial().string();
-    return Error{.code = Errc::interrupted,
-                 .context = "interrupted; what was measured is in " + where};
-  }
+  if (interrupted)
+    return Error{.code = Errc::interrupted, .context = interrupted_text(kept)};
   for (std::size_t i = 0; i < writers.size(); ++i)
     if (storing && !stored.runs[i].samples.empty())
       if (auto finished = writers[i].finish(); !finished)

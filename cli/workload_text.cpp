@@ -109,7 +109,7 @@ std::string entry(std::string_view name, std::size_t width, std::string_view wor
   return text + line + '\n';
 }
 
-std::string catalog_text(std::span<const Workload* const> workloads)
+std::string rows_text(std::span<const Workload* const> workloads)
 {
   std::size_t width = 0;
   for (const Workload* w : workloads)
@@ -120,7 +120,12 @@ std::string catalog_text(std::span<const Workload* const> workloads)
       text += entry(w->name, width, w->summary) +
               entry("", width, "arguments: " + arguments_of(*w)) +
               entry("", width, fmt::format("patches: {}", w->patches));
-  return text + '\n' + entry("", 0, core_text(workloads)) + entry("", 0, kSeries) +
+  return text;
+}
+
+std::string catalog_text(std::span<const Workload* const> workloads)
+{
+  return rows_text(workloads) + '\n' + entry("", 0, core_text(workloads)) + entry("", 0, kSeries) +
          entry("", 0, kPathless);
 }
 

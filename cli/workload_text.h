@@ -15,6 +15,8 @@ namespace rmaplab
 std::string entry(std::string_view name, std::size_t width, std::string_view words);
 
 // Hidden workloads are left out of all but story_text().
+std::string rows_text(std::span<const Workload* const> workloads);
+// With what there is to say of all of them.
 std::string catalog_text(std::span<const Workload* const> workloads);
 std::string story_text(const Workload& workload);
 std::string catalog_markdown(std::span<const Workload* const> workloads);

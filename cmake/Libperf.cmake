@@ -57,3 +57,10 @@ target_include_directories(libperf PRIVATE
   ${_tools}/arch/${_arch}/include ${_tools}/arch/${_arch}/include/uapi ${_tools}/include/uapi)
 # Only perf/*.h go out: tools/include would shadow linux/*.h.
 target_include_directories(libperf SYSTEM INTERFACE ${_tools}/lib/perf/include)
+# The map of "whichever CPU" has another name in 6.12 than in 6.1: the header says which.
+file(READ "${_tools}/lib/perf/include/perf/cpumap.h" _cpumap)
+if(NOT _cpumap MATCHES "(perf_cpu_map__new_any_cpu|perf_cpu_map__dummy_new) *\\(void\\)")
+  message(FATAL_ERROR "libperf: ${_tools}/lib/perf/include/perf/cpumap.h declares neither "
+                      "perf_cpu_map__new_any_cpu() nor perf_cpu_map__dummy_new()")
+endif()
+target_compile_definitions(libperf INTERFACE RMAPLAB_PERF_ANY_CPU=${CMAKE_MATCH_1})

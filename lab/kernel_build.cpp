@@ -28,10 +28,27 @@ constexpr const char* kBase = "bench";  // below every other fragment
 
 struct Tool {
   const char* program;
-  const char* package;  // Debian's
+  const char* package;      // Debian's
+  const char* option = "";  // of a configuration that has it built with this program
 };
-constexpr Tool kTools[] = {
-    {"make", "make"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"ld", "binutils"}};
+constexpr Tool kTools[] = {{"git", "git"},
+                           {"make", "make"},
+                           {"flex", "flex"},
+                           {"bison", "bison"},
+                           {"bc", "bc"},
+                           {"ld", "binutils"},
+                           {"gzip", "gzip", "KERNEL_GZIP"},
+                           {"lz4", "lz4", "KERNEL_LZ4"},
+                           {"xz", "xz-utils", "KERNEL_XZ"},
+                           {"zstd", "zstd", "KERNEL_ZSTD"},
+                           {"pahole", "dwarves", "DEBUG_INFO_BTF"}};
+constexpr Tool kPatchTool = {"patch", "patch"};  // where git am does not do it
+
+// What a build includes that no program of kTools brings.
+constexpr Tool kHeaders[] = {{"libelf.h", "libelf-dev"},
+                             {"gelf.h", "libelf-dev"},
+                             {"openssl/", "libssl-dev"},
+                             {"ncurses.h", "libncurses-dev"}};
 
 // Kbuild's name of an architecture, and the prefix of its compiler where it is foreign.
 struct Toolchain {
@@ -46,15 +63,28 @@ Toolchain toolchain_of(const Architecture& architecture)
           .prefix = foreign ? std::string(architecture.libraries) + "-" : ""};
 }
 
-Result<> check_tools(const Toolchain& toolchain)
+// `wanted`: the configuration, as far as it is asked for. All that is missing at once.
+bool has_line(std::string_view text, std::string_view line)
+{
+  const auto lines = lines_of(text);
+  return std::find(lines.begin(), lines.end(), line) != lines.end();
+}
+
+Result<> check_tools(const Toolchain& toolchain, std::string_view wanted, bool patches)
 {
   std::vector<std::string> missing;
   std::vector<std::string> packages;
-  for (const Tool& tool : kTools)
+  auto need = [&](const Tool& tool) {
     if (!find_program(tool.program)) {
       missing.emplace_back(tool.program);
       packages.emplace_back(tool.package);
     }
+  };
+  for (const Tool& tool : kTools)
+    if (!*tool.option || has_line(wanted, fmt::format("CONFIG_{}=y", tool.option)))
+      need(tool);
+  if (patches)
+    need(kPatchTool);
   if (!find_program(toolchain.compiler())) {
     missing.push_back(toolchain.compiler());
     packages.push_back(toolchain.prefix.empty()
@@ -72,6 +102,14 @@ struct Fragment {
   std::string name;
   std::string text;
 };
+
+std::string merged(const std::vector<Fragment>& fragments)
+{
+  std::string all;
+  for (const Fragment& fragment : fragments)
+    all = merge_config(all, fragment.text);
+  return all;
+}
 
 Result<Fragment> read_fragment(const std::string& name)
 {
@@ -182,9 +220,7 @@ class BuildFolder
   // .config from the fragments; left alone where it is as it would be.
   Result<> configure(const std::vector<Fragment>& fragments, const Notify& notify) const
   {
-    std::string wanted;
-    for (const Fragment& fragment : fragments)
-      wanted = merge_config(wanted, fragment.text);
+    const std::string wanted = merged(fragments);
     if (const auto before = read_file(out_.string() + ".wanted"); before && *before == wanted) {
       std::error_code error;
       if (fs::exists(out_ / ".config", error))
@@ -296,15 +332,34 @@ std::vector<std::string> fragment_names()
   return names;
 }
 
+Result<> check_build_tools(const std::string& architecture)
+{
+  const auto found = find_architecture(architecture);
+  if (!found)
+    return found.error();
+  const auto base = read_fragment(kBase);
+  if (!base)
+    return base.error();
+  return check_tools(toolchain_of(*found), base->text, true);
+}
+
 std::string first_build_error(std::string_view log)
 {
+  auto with_package = [](std::string_view line) {
+    std::string text(trim(line));
+    if (text.find(": No such file") != std::string::npos)
+      for (const Tool& header : kHeaders)
+        if (text.find(std::string(": ") + header.program) != std::string::npos)
+          return text + fmt::format(" (Debian: apt-get install {})", header.package);
+    return text;
+  };
   std::string first;
   for (const auto line : lines_of(log)) {
     const bool compiler = line.find(": error: ") != std::string_view::npos ||
                           line.find(": fatal error: ") != std::string_view::npos ||
                           line.find("undefined reference to") != std::string_view::npos;
     if (compiler)
-      return std::string(trim(line));
+      return with_package(line);
     if (first.empty() && (line.find("*** ") != std::string_view::npos ||
                           line.find(": not found") != std::string_view::npos))
       first = trim(line);
@@ -319,11 +374,12 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
   if (!architecture)
     return architecture.error();
   const Toolchain toolchain = toolchain_of(*architecture);
-  if (auto tools = check_tools(toolchain); !tools)
-    return tools.error();
   const auto fragments = read_fragments(options, *architecture);
   if (!fragments)
     return fragments.error();
+  const std::string wanted = merged(*fragments);
+  if (auto tools = check_tools(toolchain, wanted, options.reverse); !tools)
+    return tools.error();
   PatchSeries series;
   std::string revision;
   if (!options.series.empty()) {
@@ -359,12 +415,9 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
                     {"build.tree", source->tree()},
                     {"build.compiler", *compiler}};
   std::string inputs = source->tree() + *compiler + std::string(architecture->name);
-  std::string wanted;
-  for (const Fragment& fragment : *fragments) {
-    wanted = merge_config(wanted, fragment.text);
+  for (const Fragment& fragment : *fragments)
     built.manifest["build.config"] += (built.manifest["build.config"].empty() ? "" : " ") +
                                       fs::path(fragment.name).filename().string();
-  }
   inputs += wanted;
   for (const Patch& patch : before.patches)
     inputs += "before" + diff_id(patch.diff);

@@ -41,12 +41,16 @@ struct BuiltKernel {
 // that fails: with its first error, and where the log is.
 Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& notify);
 
+// Errc::unsupported where programs that every build needs are missing, named with their packages.
+Result<> check_build_tools(const std::string& architecture);
+
 // Names of the fragments that come with rmaplab: "align", "bench", ...
 std::vector<std::string> fragment_names();
 // kernel-configs/ of the source that this program was built from.
 std::filesystem::path kernel_configs_folder();
 
-// Pure. The first complaint of a compiler, linker or make in a build's output.
+// Pure. The first complaint of a compiler, linker or make in a build's output; with the package
+// that has the header that it lacks.
 std::string first_build_error(std::string_view log);
 
 }  // namespace rmaplab

@@ -30,6 +30,11 @@ namespace
 
 constexpr std::string_view kDebian = "debian:";
 
+// For our own work tree. Nobody else writes there: size and time of a file say whether it changed,
+// and that of a cache that was copied, with other inodes, is not written again.
+const std::vector<std::string> kOwnTree = {"-c", "core.checkStat=minimal", "-c",
+                                           "core.trustctime=false"};
+
 // The user's settings, hooks and keys have no say in a work tree of ours.
 std::vector<std::string> git_command(const std::vector<std::string>& arguments)
 {
@@ -125,8 +130,9 @@ Result<std::string> KernelSource::git(const std::vector<std::string>& arguments,
                                       const std::vector<std::string>& environment,
                                       const std::function<void()>& waiting) const
 {
-  std::vector<std::string> all = {"--git-dir=" + (work_tree() / ".git").string(),
-                                  "--work-tree=" + work_tree().string()};
+  std::vector<std::string> all = kOwnTree;
+  all.push_back("--git-dir=" + (work_tree() / ".git").string());
+  all.push_back("--work-tree=" + work_tree().string());
   all.insert(all.end(), arguments.begin(), arguments.end());
   return run_git(all, environment, waiting);
 }
@@ -277,6 +283,9 @@ Result<> KernelSource::reset(const Notify& notify) const
   std::error_code error;
   fs::remove_all(work_tree() / ".git/rebase-apply", error);
   fs::remove(work_tree() / ".git/index.lock", error);  // of a build that was killed
+  // checkout --force writes every file whose stat data differ, whatever is in it. After a copy that
+  // did not keep times this reads all of them instead; its status says that some differ.
+  static_cast<void>(git({"update-index", "-q", "--refresh"}, {}, waiting));
   for (const auto& arguments : std::vector<std::vector<std::string>>{
            {"checkout", "--quiet", "--force", "--detach", commit_},
            {"clean", "--quiet", "-d", "--force", "-x"}})
@@ -292,7 +301,8 @@ Result<AppliedSeries> KernelSource::apply(const PatchSeries& series, bool revers
   const bool mails = std::all_of(series.patches.begin(), series.patches.end(),
                                  [](const Patch& patch) { return !patch.mail.empty(); });
   if (!reverse && mails) {
-    std::vector<std::string> arguments = {"am", "--quiet"};
+    std::vector<std::string> arguments = kOwnTree;
+    arguments.insert(arguments.end(), {"am", "--quiet"});
     std::error_code error;
     const fs::path mailbox = folder_ / "series";
     fs::remove_all(mailbox, error);

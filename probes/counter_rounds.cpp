@@ -43,7 +43,7 @@ using ThreadMap = std::unique_ptr<perf_thread_map, Releaser<perf_thread_map__put
 CpuMap cpu_map(const CountedPlace& place)
 {
   if (place.reach != Reach::cpus)
-    return CpuMap(perf_cpu_map__dummy_new());
+    return CpuMap(RMAPLAB_PERF_ANY_CPU());  // cmake/Libperf.cmake
   return CpuMap(perf_cpu_map__new(fmt::format("{}", fmt::join(place.cpus, ",")).c_str()));
 }
 

@@ -65,6 +65,13 @@ Result<RunWriter> RunWriter::create(const fs::path& folder)
   return writer;
 }
 
+RunWriter::~RunWriter()
+{
+  std::error_code error;
+  if (!partial_.empty() && fs::remove(partial_, error))
+    fs::remove(partial_.parent_path(), error);
+}
+
 Result<> RunWriter::store(const Run& run)
 {
   std::string csv = samples_header();
@@ -167,11 +174,6 @@ Result<Run> read_runs(const fs::path& folder)
   if (folders.empty())
     return read_run(folder);
   std::sort(folders.begin(), folders.end());
-  if (folders.size() == 2 && folders[0].filename() == "base" && folders[1].filename() == "head")
-    return Error{.code = Errc::usage,
-                 .context = fmt::format("{0} holds two kernels' runs: give {0}/base or {0}/head",
-                                        folder.lexically_normal().string())};
-  std::sort(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) { return a.text < b.text; });
   Run all;
   int boots = 0;
   bool first = true;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -35,6 +36,13 @@ class RunWriter
  public:
   // Creates FOLDER.partial; FOLDER itself must not exist (Errc::usage).
   static Result<RunWriter> create(const std::filesystem::path& folder);
+  RunWriter(RunWriter&& other) noexcept
+      : folder_(std::move(other.folder_)), partial_(std::exchange(other.partial_, {}))
+  {
+  }
+  RunWriter& operator=(RunWriter&&) = delete;
+  // Removes FOLDER.partial where nothing was stored, and the folder above it when that is empty.
+  ~RunWriter();
   // Each call replaces what was stored before and is complete when it returns.
   Result<> store(const Run& run);
   // The run is whole: gives the folder its final name.

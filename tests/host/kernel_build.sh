@@ -4,7 +4,7 @@
 # taken, how a series gets on it and off, what is built again, and that the user's tree stays
 # as it was. The real compiler's turn is in tests/lab/kernel_build.sh.
 . "$(dirname "$0")/../lib.sh"
-for program in git patch make flex bison bc gcc; do
+for program in git patch make flex bison bc lz4 gcc; do
   command -v $program >/dev/null || skip "no $program"
 done
 export XDG_CACHE_HOME=$work/cache
@@ -83,6 +83,20 @@ expect err '^  bad.diff mm/rmap.c: hunk 1 at line 4: '
 build "$tree"
 expect_status 0; image_lacks five
 
+# A copy of the cache has other inodes, and other times where it is made so: no file of the work
+# tree is written again but what differs.
+for how in -a -r; do
+  rm -rf "$work/copy"
+  cp $how "$work/cache" "$work/copy"
+  copied=$(echo "$work"/copy/rmaplab/builds/linux-*/linux)
+  [ -f "$copied/Kconfig" ] || fail "no work tree in $work/copy"
+  stat -c '%i %Y %n' "$copied/Kconfig" "$copied/tools/t.c" >"$work/stat"
+  XDG_CACHE_HOME=$work/copy build "$tree" --series "$work/series.mbox" --config bench,align
+  expect_status 0; image_has seven
+  stat -c '%i %Y %n' "$copied/Kconfig" "$copied/tools/t.c" >"$work/stat.after"
+  cmp "$work/stat" "$work/stat.after" || fail "cp $how: files of the work tree were written again"
+done
+
 # A tarball and a folder without git are sources too.
 git -C "$tree" archive --prefix=linux-1/ v1 | gzip >"$work/linux-1.tar.gz"
 build "$work/linux-1.tar.gz"
@@ -113,11 +127,18 @@ expect_status 2; expect_one_line err; expect err 'expected an mbox, a folder of 
 build "$tree" --series v1..v9
 expect_status 2; expect_one_line err; expect err 'v1..v9: no range of commits of '
 mkdir "$work/bin"
-for program in git sh sed patch flex bison bc make ld; do
+for program in git sh sed patch bc make ld lz4; do
   ln -s "$(command -v $program)" "$work/bin/"
 done
 PATH=$work/bin build "$tree"
-expect_status 2; expect_one_line err; expect err 'needs gcc \(Debian: apt-get install gcc\)'
+expect_status 2; expect_one_line err
+expect err 'needs flex, bison, gcc \(Debian: apt-get install flex bison gcc\)$'
+rm "$work/bin/"{patch,lz4}; ln -s "$(command -v flex)" "$(command -v bison)" "$work/bin/"
+PATH=$work/bin build "$tree" --series "$work/series.mbox" --reverse --config btf
+expect_status 2; expect_one_line err; expect err ' needs lz4, pahole, patch, gcc \(Debian: .* dwarves patch gcc\)$'
+ln -s "$(command -v gcc)" "$work/bin/"
+run env PATH="$work/bin" "$RMAPLAB" doctor
+expect out 'kernel build +no +building a kernel needs lz4, patch \(Debian: apt-get'
 run "$RMAPLAB" ab --source "$tree" debian:7.0
 expect_status 2; expect_one_line err; expect err 'no other can be given'
 run "$RMAPLAB" ab --source "$tree"

@@ -66,3 +66,52 @@ run "$RMAPLAB" trace info "$work/t.csv"
 expect_status 2; expect_one_line err; expect err 't.csv:1: line is .*, expected "# rmaplab trace: 1"'
 run "$RMAPLAB" trace info "$(dirname "$0")/../fuzz/corpus/small.csv.zst"
 expect_status 0; expect out '^processes +2, at most 2 at a time; 1 exec$'
+
+# A word that nobody knows is named, with what was meant.
+while IFS='|' read -r words expected; do
+  run "$RMAPLAB" $words
+  expect_status 2; expect_one_line err; expect err "^rmaplab$expected; see \`rmaplab"
+done <<'END'
+ba|: no command "ba" \(did you mean ab\?\)
+frobnicate x|: no command "frobnicate"
+gaet --help|: no command "gaet" \(did you mean gate\?\)
+kernel| kernel: a command is missing, one of fetch, build, list
+kernel fech| kernel: no command "fech" \(did you mean fetch\?\)
+ab --replica 2 a b| ab: no option --replica \(did you mean --replicas\?\)
+gate --polcy=x a b| gate: no option --polcy \(did you mean --policy\?\)
+kernel build --sorce x| kernel build: no option --sorce \(did you mean --source\?\)
+record --outt x -- true --flag| record: no option --outt \(did you mean --output\?\)
+ab --replicas two a b| ab: --replicas: .*two.*
+compare| compare: base is required
+list fork_flat x| list: .* x
+END
+run "$RMAPLAB"
+expect_status 2; expect err '^rmaplab: a command is missing, one of ab, check, '; expect err '^Usage: rmaplab'
+run "$RMAPLAB" help
+expect_status 0; expect out '^Usage: rmaplab'; cp "$work/out" "$work/help"
+run "$RMAPLAB" --help
+expect_status 0; cmp "$work/help" "$work/out" || fail "help is not --help"
+run "$RMAPLAB" help kernel build
+expect_status 0; expect out '^Usage: rmaplab kernel build'
+run "$RMAPLAB" version
+expect_status 0; expect out '^[0-9]+\.[0-9]+\.[0-9]+ '
+
+run "$RMAPLAB" list 'fork_*'
+expect_status 0; expect out '^fork_flat  '; expect out '^fork_tree  '; expect_not out '^grow  '
+run "$RMAPLAB" list 'fork_fl*'
+expect_status 0; expect out '^figures per'
+run "$RMAPLAB" list fork_flt
+expect_status 2; expect_one_line err; expect err 'no workload "fork_flt" \(did you mean fork_flat\?\)'
+run "$RMAPLAB" list --offline
+expect_status 2; expect_one_line err
+run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" list --kernels --offline
+expect_status 2; expect_one_line err; expect err 'cache'
+
+# The folder of an `ab` has two kernels: which one is meant?
+mkdir -p "$work/two/base" "$work/two/head"
+echo '{}' | tee "$work/two/base/manifest.json" >"$work/two/head/manifest.json"
+for command in compare gate; do
+  run "$RMAPLAB" $command "$work/two" "$work/two"
+  expect_status 2; expect_one_line err
+  expect err "/two has the runs of two kernels: give $work/two/base or $work/two/head\$"
+done

@@ -63,6 +63,16 @@ TEST(KernelBuild, TheCompilersFirstErrorIsToldNotMakesLast)
             "make: *** No rule to make target 'bzImage'.  Stop.");
 }
 
+TEST(KernelBuild, AMissingHeaderIsToldWithItsPackage)
+{
+  EXPECT_EQ(first_build_error("tools/objtool/elf.c:9:10: fatal error: gelf.h: No such file or "
+                              "directory\n"),
+            "tools/objtool/elf.c:9:10: fatal error: gelf.h: No such file or directory (Debian: "
+            "apt-get install libelf-dev)");
+  EXPECT_EQ(first_build_error("mm/a.c:1:10: fatal error: nosuch.h: No such file or directory\n"),
+            "mm/a.c:1:10: fatal error: nosuch.h: No such file or directory");
+}
+
 TEST(DebianSource, TheNewestOfAVersionIsChosen)
 {
   constexpr std::string_view kTable =
