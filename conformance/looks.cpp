@@ -154,6 +154,8 @@ SharedLookCounts::~SharedLookCounts()
 std::string describe_looks(std::uint64_t looked, std::uint64_t passed_over,
                            std::uint64_t not_looked, std::string_view reason)
 {
+  if (looked == 0)
+    return fmt::format("the reverse mapping was not looked at: {}", reason);
   std::string text = fmt::format("the reverse mapping was looked at after {} calls, not after {}",
                                  looked, passed_over + not_looked);
   if (not_looked > 0)
