@@ -14,6 +14,7 @@
 #include "conformance/calls.h"
 #include "conformance/families.h"
 #include "conformance/kin.h"
+#include "conformance/looks.h"
 #include "probes/vma_count.h"
 #include "workloads/pattern.h"
 #include "workloads/system_setting.h"
@@ -42,6 +43,7 @@ void fill(const Bench& b, std::uint64_t left)
   const auto limit = parse_u64(trim(must(read_file(kLimit))));
   if (!limit || *limit > kMostVmas)
     skip("vm.max_map_count is too high to reach in seconds");
+  const NoLooks filling;  // tens of thousands of calls, with ever more VMAs to look at
   map(b.at(kFill), *limit + 10);
   std::size_t page = kFill + 1;
   for (; headroom() > left + 2; page += 2)

@@ -28,6 +28,7 @@ struct State {
   std::uint64_t calls = 0;
   std::atomic<int> forbidden = 0;
   bool walks = true;
+  bool sees_anon_vmas = true;  // as far as is known
   bool with_parent = false;
 };
 State& state()
@@ -87,7 +88,11 @@ std::vector<pid_t> processes()
   return pids;
 }
 
-void look(std::string_view when)
+// A walk takes ten times as long as a look at the anon_vmas, so that it follows single calls only
+// where there is no other look.
+enum class Depth { anon_vmas, walks };
+
+void look(std::string_view when, Depth depth)
 {
   State& here = state();
   LookCounts& counts = *here.counts;
@@ -95,7 +100,15 @@ void look(std::string_view when)
     ++counts.passed_over;
     return;
   }
-  const auto answer = ask({.pids = processes(), .walk = here.walks});
+  const auto asked = [&](bool walk) {
+    return ask({.pids = processes(), .walk = walk && here.walks});
+  };
+  const bool walk = depth == Depth::walks || !here.sees_anon_vmas;
+  auto answer = asked(walk);
+  if (answer && !answer->anon_vmas && answer->faults.empty() && !walk) {
+    here.sees_anon_vmas = false;
+    answer = asked(true);
+  }
   if (!answer || !answer->not_looked.empty())
     return note_reason(counts, answer ? answer->not_looked : to_string(answer.error()));
   ++counts.looked;
@@ -141,6 +154,8 @@ SharedLookCounts::~SharedLookCounts()
 std::string describe_looks(std::uint64_t looked, std::uint64_t passed_over,
                            std::uint64_t not_looked, std::string_view reason)
 {
+  if (looked == 0)
+    return fmt::format("the reverse mapping was not looked at: {}", reason);
   std::string text = fmt::format("the reverse mapping was looked at after {} calls, not after {}",
                                  looked, passed_over + not_looked);
   if (not_looked > 0)
@@ -166,7 +181,7 @@ void look_after(std::string_view call)
   if (!here.counts)
     return;
   if (worth_a_look(++here.calls))
-    look(call);
+    look(call, Depth::anon_vmas);
   else
     ++here.counts->passed_over;
 }
@@ -174,7 +189,7 @@ void look_after(std::string_view call)
 void look_now(std::string_view when)
 {
   if (state().counts)
-    look(when);
+    look(when, Depth::walks);
 }
 
 Result<LookAnswer> ask_for_a_look(const char* disowned)

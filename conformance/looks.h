@@ -72,7 +72,7 @@ void begin_looks(Looker looker, LookCounts& counts);
 // After a call in this process. Passed over, and counted so: where other threads run, for the
 // state is not at rest; under NoLooks; and of very many calls all but some (worth_a_look()).
 void look_after(std::string_view call);
-// The same, never one of very many.
+// The same, never one of very many, and with walks: at the end of what a process does.
 void look_now(std::string_view when);
 // What whoever looks says of this process, told that the VMA that begins at `disowned` has no
 // anon_vma (null: not told anything). Errc::unsupported where nobody looks.

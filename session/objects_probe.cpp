@@ -199,7 +199,7 @@ class ObjectsProbe : public PassProbe
   explicit ObjectsProbe(const Plan& plan)
       : buffer_kib_(plan.preset == "full" ? 64 << 10 : 8 << 10),
         client_(plan.probe_fd),
-        oracle_(plan.probe_fd)
+        oracle_(plan.probe_fd, RmapOracle::kInObjects)
   {
   }
   std::vector<std::string_view> metrics() const override
@@ -207,7 +207,7 @@ class ObjectsProbe : public PassProbe
     std::vector<std::string_view> all(std::begin(kEventMetrics), std::end(kEventMetrics));
     all.insert(all.end(), std::begin(kBalanceMetrics), std::end(kBalanceMetrics));
     all.insert(all.end(), std::begin(kForestMetrics), std::end(kForestMetrics));
-    all.push_back(RmapOracle::kMetric);
+    all.push_back(RmapOracle::kInObjects);
     return all;
   }
   Result<> arm() override

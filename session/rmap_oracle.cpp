@@ -88,13 +88,13 @@ void RmapOracle::look(std::span<const pid_t> processes)
 void RmapOracle::report(const Rows& rows, const std::string& not_held) const
 {
   if (!looked_)
-    return rows.no_value(kMetric, 0, SampleStatus::skip,
+    return rows.no_value(metric_, 0, SampleStatus::skip,
                          not_held.empty() ? "this workload holds no state still" : not_held);
   const RmapVerdict verdict = verdict_of(*looked_);
   if (verdict.status == SampleStatus::ok)
-    rows.value(kMetric, 0, 0, {}, verdict.text);
+    rows.value(metric_, 0, 0, {}, verdict.text);
   else
-    rows.no_value(kMetric, 0, verdict.status, verdict.text);
+    rows.no_value(metric_, 0, verdict.status, verdict.text);
 }
 
 }  // namespace rmaplab

@@ -38,18 +38,21 @@ RmapVerdict verdict_of(const Result<RmapLook>& look);
 class RmapOracle
 {
  public:
-  static constexpr std::string_view kMetric = "rmap_faults";
+  // A metric is of one pass.
+  static constexpr std::string_view kInState = "rmap_faults";
+  static constexpr std::string_view kInObjects = "rmap_faults_objects";
 
-  explicit RmapOracle(int probe_fd) : fd_(probe_fd) {}
+  RmapOracle(int probe_fd, std::string_view metric) : fd_(probe_fd), metric_(metric) {}
   // The first call counts.
   void look(std::span<const pid_t> processes);
-  // A row of kMetric; `not_held`: why no state was held still, where that is known.
+  // A row of the metric; `not_held`: why no state was held still, where that is known.
   void report(const Rows& rows, const std::string& not_held = {}) const;
   // Nothing that the pass read of such a state is a figure.
   bool found_faults() const { return looked_ && *looked_ && !(*looked_)->faults.empty(); }
 
  private:
   int fd_;
+  std::string_view metric_;
   std::optional<Result<RmapLook>> looked_;
 };
 

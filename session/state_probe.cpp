@@ -24,7 +24,8 @@ using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
 class StateProbe : public PassProbe
 {
  public:
-  StateProbe(const Plan& plan, const PlannedCase& planned) : oracle_(plan.probe_fd)
+  StateProbe(const Plan& plan, const PlannedCase& planned)
+      : oracle_(plan.probe_fd, RmapOracle::kInState)
   {
     if (planned.workload->holds_nothing && !planned.values.empty())
       holds_nothing_ = planned.workload->holds_nothing(planned.values);
@@ -37,7 +38,7 @@ class StateProbe : public PassProbe
             "slab_anon_vma",
             "slab_anon_vma_chain",
             "map_count_headroom",
-            RmapOracle::kMetric};
+            RmapOracle::kInState};
   }
   Result<> arm() override
   {

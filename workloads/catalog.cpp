@@ -10,8 +10,6 @@
 namespace rmaplab
 {
 
-extern const Workload test_stays;
-
 namespace
 {
 // By hand: the linker drops objects of a static library that nobody refers to,

@@ -58,6 +58,7 @@ extern const Workload test_crash;
 extern const Workload test_hang;
 extern const Workload test_leak;
 extern const Workload test_setting;
+extern const Workload test_stays;
 extern const Workload test_unfreed;
 extern const Workload test_warn;
 extern const Workload thp_split;

@@ -178,7 +178,6 @@ const Workload test_unfreed{
 
 // A page that is pinned for a device behind PinnedBuffer's back: it stays where it is when it is
 // sent away, as one does that no walk finds.
-extern const Workload test_stays;
 const Workload test_stays{
     .name = "test_stays",
     .summary = "has a page that cannot leave its node (for tests of rmaplab itself)",

@@ -25,10 +25,10 @@ TEST(Looks, WhatWasNotLookedAtIsToldByNumberAndReason)
 {
   EXPECT_EQ(describe_looks(10, 3, 0, ""),
             "the reverse mapping was looked at after 10 calls, not after 3");
-  EXPECT_EQ(describe_looks(0, 3, 4, "no BTF"), "the reverse mapping was not looked at: no BTF");
   EXPECT_EQ(describe_looks(10, 3, 4, "no BTF"),
             "the reverse mapping was looked at after 10 calls, not after 7\n"
             "4 of those could not be looked at: no BTF");
+  EXPECT_EQ(describe_looks(0, 3, 4, "no BTF"), "the reverse mapping was not looked at: no BTF");
 }
 
 // In children, for a process cannot take a looker back.
@@ -37,9 +37,9 @@ TEST(Looks, AFaultEndsTheCheckWithTheCallAndNoLooksKeepsFromIt)
   auto counts = SharedLookCounts::create();
   ASSERT_TRUE(counts);
   const auto found = in_child([&] {
-    begin_looks([](const std::vector<pid_t>&,
-                   bool) -> Result<LookAnswer> { return LookAnswer{.faults = {"VMA x"}}; },
-                counts->counts());
+    begin_looks(
+        [](const LookQuestion&) -> Result<LookAnswer> { return LookAnswer{.faults = {"VMA x"}}; },
+        counts->counts());
     {
       const NoLooks quiet;
       look_now("nothing");
@@ -58,9 +58,11 @@ TEST(Looks, WhatCannotBeSeenIsNoFaultAndCounted)
   auto counts = SharedLookCounts::create();
   ASSERT_TRUE(counts);
   const auto found = in_child([&] {
-    begin_looks([](const std::vector<pid_t>&,
-                   bool) -> Result<LookAnswer> { return LookAnswer{.not_looked = "no BTF"}; },
-                counts->counts());
+    begin_looks(
+        [](const LookQuestion&) -> Result<LookAnswer> {
+          return LookAnswer{.not_looked = "no BTF"};
+        },
+        counts->counts());
     look_after("mremap");
   });
   EXPECT_TRUE(found);
