@@ -245,6 +245,25 @@ void find_lost_boots(std::vector<ComparisonRow>& rows)
   }
 }
 
+// By case of one side: why it failed.
+using FailedCases = std::map<std::pair<std::string, std::string>, std::string>;
+FailedCases failed_cases(const std::vector<Sample>& samples)
+{
+  FailedCases failed;
+  for (const Sample& sample : samples)
+    if (sample.status == SampleStatus::fail)
+      failed.emplace(std::pair{sample.workload, sample.arguments}, sample.reason);
+  return failed;
+}
+
+void drop_failed_cases(ComparisonRow& row, const FailedCases& base, const FailedCases& head)
+{
+  for (const auto& [failed, side] : {std::pair{&base, &row.base}, {&head, &row.head}})
+    if (const auto found = failed->find({row.workload, row.arguments});
+        found != failed->end() && !side->failed)
+      *side = Side{.reason = "its case failed: " + found->second, .case_failed = true};
+}
+
 void add_side(std::vector<std::string>& lines, const char* name, const std::vector<Gap>& gaps,
               bool checked)
 {
@@ -327,10 +346,12 @@ std::vector<std::string> shortcomings(const Comparison& comparison)
   add_rows(lines, comparison, "failed",
            [](const ComparisonRow& row) { return row.verdict == Verdict::failed; });
   add_rows(lines, comparison, "measured on the base alone", [&](const ComparisonRow& row) {
-    return whole(row) && row.base.spread && !row.head.spread && !row.head.failed;
+    return whole(row) && row.base.spread && !row.head.spread && !row.head.failed &&
+           !row.head.case_failed;
   });
   add_rows(lines, comparison, "measured on the head alone", [&](const ComparisonRow& row) {
-    return whole(row) && row.head.spread && !row.base.spread && !row.base.failed;
+    return whole(row) && row.head.spread && !row.base.spread && !row.base.failed &&
+           !row.base.case_failed;
   });
   add_rows(lines, comparison, "without a value in a boot that the other side has",
            [&](const ComparisonRow& row) { return whole(row) && !row.lost.empty(); });
@@ -403,6 +424,8 @@ Comparison compare_runs(const Run& base, const Run& head)
   const Table right = gather(head.samples);
   const Diverged base_diverged = diverged_cases(base.samples);
   const Diverged head_diverged = diverged_cases(head.samples);
+  const FailedCases base_failed = failed_cases(base.samples);
+  const FailedCases head_failed = failed_cases(head.samples);
   std::map<Key, bool> seen;
   auto add_samples = [&](const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
@@ -416,6 +439,7 @@ Comparison compare_runs(const Run& base, const Run& head)
                         .base = side_of(left, key),
                         .head = side_of(right, key)};
       drop_diverged(row, base_diverged, head_diverged);
+      drop_failed_cases(row, base_failed, head_failed);
       row.verdict = verdict_of(row);
       if (row.base.spread && row.head.spread) {
         row.change = relative_change(row.base.spread->median, row.head.spread->median);

@@ -38,6 +38,8 @@ struct Side {
   std::string reason;                              // of the first failure, else of the first skip
   bool failed = false;
   bool missing = false;  // no row of it at all
+  // Another row of its case failed on this side: what was measured beside a fault is not compared.
+  bool case_failed = false;
 };
 
 struct ComparisonRow {
@@ -96,8 +98,8 @@ Boots boots_of(const Side& side);
 // missing, lost, failed or not checked, base first; empty for two whole runs.
 std::vector<std::string> shortcomings(const Comparison& comparison);
 
-// Rows by kernel function are left out, unless one failed: reports/functions.h has those. A
-// case whose replay diverged on a side has no figures to compare: its rows are skips that name
+// Rows by kernel function are left out, unless one failed: reports/functions.h has those. Of a
+// case that failed on a side only the failed rows count there; a case whose replay diverged on a side has no figures to compare: its rows are skips that name
 // the first call, but for replay_diverged itself.
 Comparison compare_runs(const Run& base, const Run& head);
 

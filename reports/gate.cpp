@@ -226,6 +226,9 @@ bool is_judged_by_presence(GateRow& gate_row)
   if (base.failed)
     return say(GateVerdict::inconclusive,
                "the workload failed on the base, there is nothing to compare with: " + base.reason);
+  if (base.case_failed || head.case_failed)  // the row that failed decides
+    return say(GateVerdict::skip, fmt::format("{}: {}", base.case_failed ? "base" : "head",
+                                              base.case_failed ? base.reason : head.reason));
   if (base.spread && head.spread)
     return !gate_row.row.lost.empty() && say(GateVerdict::inconclusive, gate_row.row.lost);
   if (base.spread)
@@ -243,6 +246,8 @@ bool is_looked_at(const ComparisonRow& row, const GateRule& rule)
     return true;
   if (!row.site.empty() || rule.ignored)
     return false;
+  if (row.base.case_failed || row.head.case_failed)
+    return rule.gated;
   return rule.gated || !row.lost.empty() ||
          row.base.spread.has_value() != row.head.spread.has_value();
 }

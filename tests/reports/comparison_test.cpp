@@ -121,6 +121,18 @@ TEST(Divergence, OfOneCaseIsNotThatOfAnother)
             Verdict::identical);
 }
 
+TEST(FailedCase, HasNoFiguresToCompareOnItsSide)
+{
+  Sample failed = no_value("vmas", SampleStatus::fail, "VMA without an anon_vma");
+  const Comparison comparison = compare({value("instructions", 900), failed},
+                                        {value("instructions", 1000), value("vmas", 1)});
+  ASSERT_EQ(comparison.rows.size(), 2u);
+  EXPECT_EQ(comparison.rows[0].verdict, Verdict::skipped);
+  EXPECT_EQ(comparison.rows[0].base.reason, "its case failed: VMA without an anon_vma");
+  EXPECT_EQ(comparison.rows[1].verdict, Verdict::failed);
+  EXPECT_EQ(shortcomings(comparison), std::vector<std::string>{"1 row failed: w: vmas"});
+}
+
 TEST(Shortcomings, TellWhatOneSideAloneHasByCountAndName)
 {
   Comparison comparison =
