@@ -245,23 +245,22 @@ void find_lost_boots(std::vector<ComparisonRow>& rows)
   }
 }
 
-// By case of one side: why it failed.
-using FailedCases = std::map<std::pair<std::string, std::string>, std::string>;
+// The cases of one side that failed: workload and arguments.
+using FailedCases = std::set<std::pair<std::string, std::string>>;
 FailedCases failed_cases(const std::vector<Sample>& samples)
 {
   FailedCases failed;
   for (const Sample& sample : samples)
     if (sample.status == SampleStatus::fail)
-      failed.emplace(std::pair{sample.workload, sample.arguments}, sample.reason);
+      failed.emplace(sample.workload, sample.arguments);
   return failed;
 }
 
 void drop_failed_cases(ComparisonRow& row, const FailedCases& base, const FailedCases& head)
 {
   for (const auto& [failed, side] : {std::pair{&base, &row.base}, {&head, &row.head}})
-    if (const auto found = failed->find({row.workload, row.arguments});
-        found != failed->end() && !side->failed)
-      *side = Side{.reason = "its case failed: " + found->second, .case_failed = true};
+    if (failed->count({row.workload, row.arguments}) > 0 && !side->failed)
+      *side = Side{.reason = "its case failed", .case_failed = true};
 }
 
 void add_side(std::vector<std::string>& lines, const char* name, const std::vector<Gap>& gaps,

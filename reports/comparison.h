@@ -99,8 +99,9 @@ Boots boots_of(const Side& side);
 std::vector<std::string> shortcomings(const Comparison& comparison);
 
 // Rows by kernel function are left out, unless one failed: reports/functions.h has those. Of a
-// case that failed on a side only the failed rows count there; a case whose replay diverged on a side has no figures to compare: its rows are skips that name
-// the first call, but for replay_diverged itself.
+// case that failed on a side only the failed rows count there. A case whose replay diverged on a
+// side has no figures to compare: its rows are skips that name the first call, but for
+// replay_diverged itself.
 Comparison compare_runs(const Run& base, const Run& head);
 
 // Pure. Options of two .config texts whose values differ, sorted by name; those

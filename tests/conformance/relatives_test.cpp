@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -40,6 +43,13 @@ class RelativesTest : public ::testing::Test
     auto created = Arena::create();
     ASSERT_TRUE(created);
     arena_ = std::make_unique<Arena>(*std::move(created));
+  }
+  // A relative's relatives come to this process: they are not another test's to find.
+  void TearDown() override
+  {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    for (int i = 0; i < 500 && ::waitpid(-1, nullptr, WNOHANG) >= 0; ++i)
+      ::usleep(10'000);
   }
   std::unique_ptr<Arena> arena_;
 };

@@ -41,7 +41,7 @@ TEST(SmallestVisibleDeterministic, IsWhereTheRuleStartsToCall)
   ASSERT_TRUE(visible);
   EXPECT_NEAR(*visible, 3 / 1000.5, 1e-12);
   const double edge = *visible * 1000.5;
-  EXPECT_EQ(decide_deterministic(values, moved(values, edge - 0.01), 0.001), Change::within);
+  EXPECT_EQ(decide_deterministic(values, moved(values, edge - 0.01), 0.001), Change::overlap);
   EXPECT_EQ(decide_deterministic(values, moved(values, edge + 0.01), 0.001), Change::higher);
   EXPECT_EQ(decide_deterministic(values, moved(values, -edge - 0.01), 0.001), Change::lower);
 }
