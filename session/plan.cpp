@@ -118,16 +118,12 @@ std::vector<const Workload*> in_order()
   return workloads;
 }
 
-// Beyond a knee a case may have more object events than the quick preset's buffer holds: a
-// chain of 128 has half a million. Counting them would be minutes for a skip; what is alive
-// slabinfo tells, in the state pass. In units of Workload::weight.
-constexpr std::int64_t kMostForEvents = 10'000;
-
-bool too_many_events(const Workload& workload, const Values& values)
+// What is beyond a knee is there for its cost and for what is alive, which the bare and the state
+// pass tell. Its object events are those of the sizes below, a hundred times over: a chain of 128
+// has half a million, more than the quick preset's buffer holds.
+bool is_beyond(const Workload& workload, const Values& values)
 {
-  return std::find(workload.beyond.begin(), workload.beyond.end(), values) !=
-             workload.beyond.end() &&
-         workload.weight(values) > kMostForEvents;
+  return std::find(workload.beyond.begin(), workload.beyond.end(), values) != workload.beyond.end();
 }
 
 struct Sizes {
@@ -268,7 +264,8 @@ Result<std::vector<PlannedCase>> plan_cases(const Plan& plan)
           (pass == Pass::objects && workload->contends))
         continue;
       for (const Values& values : with_controls(*workload, *lists)) {
-        if (pass == Pass::objects && plan.preset == "quick" && too_many_events(*workload, values))
+        if (pass == Pass::objects && plan.preset == "quick" && plan.arguments.empty() &&
+            is_beyond(*workload, values))
           continue;
         cases.push_back({.workload = workload, .values = values, .pass = pass});
       }

@@ -14,7 +14,7 @@ gone() {
 start() {
   "$RMAPLAB" ab debian:7.0 debian:7.0 --replicas 1 -o "$work/o" --label "$1" >"$work/out" 2>"$work/err" &
   pid=$!
-  for i in $(seq 200); do [ "$(guests)" -gt 0 ] && break; sleep 0.1; done
+  for i in $(seq 900); do [ "$(guests)" -gt 0 ] && break; sleep 0.1; done
   [ "$(guests)" -gt 0 ] || fail "no guest was started"
 }
 interrupt() { kill -INT "$pid"; wait "$pid"; status=$?; expect_status 130; gone; }
