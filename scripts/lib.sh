@@ -83,9 +83,14 @@ install() {
   rm -f "$output"
 }
 
-# build PRESET [TARGET...] : configures once, then builds what changed.
+# build PRESET [TARGET...] : configures once, then builds what changed. Through ccache where it is
+# installed: another clone of the same files compiles nothing anew.
 build() {
   preset=$1; shift
+  if command -v ccache >/dev/null; then
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+  fi
   step "building (preset $preset)"
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null
   quietly "build/$preset/build.log" cmake --build --preset "$preset" ${1:+--target "$@"} || {
