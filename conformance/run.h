@@ -45,7 +45,7 @@ inline constexpr int kCheckSkipped = 77;
 // one runs.
 using CheckProgress = std::function<void(std::size_t, std::size_t, const std::string&)>;
 
-// Descriptors of a check's process, above those that are in use by any of ours.
+// Descriptors of a check's process, above all that the suite itself uses.
 inline constexpr int kCheckProbeFd = 100;
 inline constexpr int kCheckCountsFd = 101;
 

@@ -64,7 +64,7 @@ Result<Run> read_run(const std::filesystem::path& folder);
 
 // The same, or several runs in one folder as the boots 1, 2, ... of one: `rmaplab run` after
 // each boot of a real machine. Errc::usage where they are not of one kernel, or differ in what
-// makes runs incomparable. What lies there and is no run of it (NAME.partial, a folder without a
+// makes runs incomparable. What lies there without being a run (NAME.partial, a folder without a
 // manifest) is a gap of the run that is returned.
 Result<Run> read_runs(const std::filesystem::path& folder);
 
