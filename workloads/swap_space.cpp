@@ -87,8 +87,13 @@ Result<std::string> swap_header(std::uint64_t bytes, std::size_t page_bytes)
   const std::uint32_t version = 1;
   const auto last_page = static_cast<std::uint32_t>(pages - 1);
   std::string page(page_bytes, '\0');
-  std::memcpy(page.data() + kBootbits, &version, sizeof version);
-  std::memcpy(page.data() + kBootbits + sizeof version, &last_page, sizeof last_page);
+  const auto put = [&page](std::size_t at, std::uint32_t value) {
+    char bytes_of_it[sizeof value];
+    std::memcpy(bytes_of_it, &value, sizeof value);
+    page.replace(at, sizeof value, bytes_of_it, sizeof value);
+  };
+  put(kBootbits, version);
+  put(kBootbits + sizeof version, last_page);
   page.replace(page_bytes - kMagic.size(), kMagic.size(), kMagic);
   return page;
 }
