@@ -461,13 +461,15 @@ bool is_idle(int bitmap, std::uint64_t frame)
 
 // The CPU remembers that it has set the accessed bit of a page table entry, and the kernel does
 // not make it forget when it clears the bit: all that it remembers goes with many unmapped pages.
+// Bare calls: after a call of the checks' own the reverse mapping is looked at, and that sends
+// pages to and fro, so that the frame that was marked is another page's.
 void forget_translations()
 {
   constexpr std::size_t kMany = 64;
-  char* const scratch = Relatives::at(40 * table_pages());
-  map(scratch, kMany);
-  touch(scratch, kMany);
-  unmap(scratch, kMany);
+  void* const scratch = ::mmap(nullptr, kMany * page_size(), PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (scratch == MAP_FAILED || ::munmap(scratch, kMany * page_size()) != 0)
+    throw Verdict{os_error("map and unmap what the CPU is to forget")};
 }
 
 void access(Relatives& r, const Mapping& mapping)
