@@ -355,7 +355,8 @@ constexpr Metric kMetrics[] = {
      .kind = exact,
      .outcome = true,
      .source = "/proc/self/ksm_merging_pages",
-     .summary = "page table entries that map a page of KSM after it was sent: ksm_walk"},
+     .summary =
+         "page table entries that map a page of KSM after it was sent: ksm_walk, ksm_readers"},
     {.name = "children_apart",
      .unit = "VMAs",
      .better = higher,
@@ -374,7 +375,7 @@ constexpr Metric kMetrics[] = {
      .exact_lab = true,
      .source = "getrusage(2) of the walkers; exact mode only",
      .summary = "times that one of two walkers below one root slept: for the other, where a walk "
-                "shuts another out (walk_readers)"},
+                "shuts another out (walk_readers, ksm_readers)"},
     {.name = "object_bytes_vm_area_struct",
      .unit = "bytes",
      .better = lower,

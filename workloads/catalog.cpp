@@ -34,6 +34,7 @@ constexpr const Workload* kCatalog[] = {
     &fork_tree,
     &gap_fill,
     &grow,
+    &ksm_readers,
     &ksm_walk,
     &map_limit,
     &merge_next,

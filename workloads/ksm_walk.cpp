@@ -12,19 +12,11 @@
 // under the same root waits for. Figures are per page sent.
 // Not measured: the merge before, for which ksmd is awake and this process spins, so that
 // a guest never idles; the way to the second node. Mergeable are those two pages only.
-#include <fmt/format.h>
-#include <sched.h>
-#include <sys/mman.h>
-
-#include <cerrno>
 #include <cstring>
 
-#include "base/files.h"
-#include "base/text.h"
-#include "base/ticks.h"
+#include "workloads/ksm.h"
 #include "workloads/numa.h"
 #include "workloads/rows.h"
-#include "workloads/system_setting.h"
 
 namespace rmaplab
 {
@@ -32,51 +24,13 @@ namespace rmaplab
 namespace
 {
 
-const std::string kKsm = "/sys/kernel/mm/ksm/";
-constexpr std::uint64_t kPatienceNs = 20'000'000'000u;
 constexpr std::uint64_t kMerged = 2;  // mappings of the one page
-
-// Since 5.19.
-Result<std::uint64_t> merged_pages_of_ours()
-{
-  const auto text = read_file("/proc/self/ksm_merging_pages");
-  const auto count = text ? parse_u64(trim(*text)) : std::nullopt;
-  if (!count)
-    return Error{.code = Errc::unsupported,
-                 .context = "no /proc/self/ksm_merging_pages: merges cannot be told"};
-  return *count;
-}
-
-// Until that many pages of ours are merged. This process never sleeps meanwhile, nor does
-// ksmd: in the exact lab a repetition with idle time in it is not counted.
-Result<> drive_ksmd(std::uint64_t wanted)
-{
-  const auto eager = SystemSetting::set(kKsm + "sleep_millisecs", "0");
-  if (!eager)
-    return eager.error();
-  const auto awake = SystemSetting::set(kKsm + "run", "1");
-  if (!awake)
-    return awake.error();
-  for (const std::uint64_t begin = monotonic_ns();;) {
-    const auto merged = merged_pages_of_ours();
-    if (!merged)
-      return merged.error();
-    if (*merged == wanted)
-      return ok();
-    if (monotonic_ns() - begin > kPatienceNs)
-      return Error{.code = Errc::os,
-                   .context = fmt::format("{} pages of ours are merged after {} s of ksmd, not {}",
-                                          *merged, kPatienceNs / 1'000'000'000u, wanted)};
-    ::sched_yield();
-  }
-}
 
 Result<> merge(char* first, char* last)
 {
   for (char* page : {first, last})
-    if (::madvise(page, page_size(), MADV_MERGEABLE) < 0)
-      return errno == EINVAL ? Error{.code = Errc::unsupported, .context = "the kernel has no KSM"}
-                             : os_error("madvise(MADV_MERGEABLE)");
+    if (auto mergeable = make_mergeable(page, 1); !mergeable)
+      return mergeable;
   return drive_ksmd(kMerged);
 }
 

@@ -29,6 +29,7 @@ extern const Workload fork_skip;
 extern const Workload fork_tree;
 extern const Workload gap_fill;
 extern const Workload grow;
+extern const Workload ksm_readers;
 extern const Workload ksm_walk;
 extern const Workload map_limit;
 extern const Workload merge_next;
@@ -94,9 +95,9 @@ void observe_child(benchmark::State& state, Meter& meter, Meeting& meeting);
 // that; the parent's stays.
 Result<> check_cow(const Arena& arena, std::size_t islands);
 
-// What split_faulted measures and remerge starts from: 2K pages at page 0 of the
-// arena become 2K VMAs.
-Result<> split_alternate(const Arena& arena, std::size_t splits);
+// What split_faulted measures and remerge starts from: 2K pages of the arena from `page` on
+// become 2K VMAs.
+Result<> split_alternate(const Arena& arena, std::size_t splits, std::size_t page = 0);
 
 // Workload::freed_elsewhere of pages merged by KSM (ksm_rmap_item holds a reference).
 inline constexpr std::string_view kKsmdHolds =

@@ -13,10 +13,10 @@
 namespace rmaplab
 {
 
-Result<> split_alternate(const Arena& arena, std::size_t splits)
+Result<> split_alternate(const Arena& arena, std::size_t splits, std::size_t page)
 {
   for (std::size_t i = 0; i < splits; ++i)
-    if (::mprotect(arena.at(2 * i + 1), page_size(), PROT_READ) < 0)
+    if (::mprotect(arena.at(page + 2 * i + 1), page_size(), PROT_READ) < 0)
       return os_error("mprotect every second page");
   return ok();
 }

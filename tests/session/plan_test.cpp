@@ -111,7 +111,7 @@ TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
 {
   const auto cases = plan_cases({.passes = "contention"});
   ASSERT_TRUE(cases);
-  EXPECT_EQ(names_in(*cases), (std::set<std::string_view>{"contend_ww", "walk_readers"}));
+  EXPECT_EQ(names_in(*cases), (std::set<std::string_view>{"contend_ww", "ksm_readers", "walk_readers"}));
 }
 
 TEST(Plan, ForestPassComesWithoutTheControlAndOnlyWhenAskedFor)
@@ -232,7 +232,8 @@ TEST(Plan, TheCoreHasAPointBeyondEachKnee)
         "teardown vmas=1024;way=exit;siblings=0", "split_faulted splits=3000",
         "branched_reuse depth=6;vmas=10;first=last", "merge_next pairs=100;by=mmap",
         "fork_after_merge vmas=16;merge=uf;then=fork",
-        "walk_readers siblings=64;pages=512;root=shared"})
+        "walk_readers siblings=64;pages=512;root=shared",
+        "ksm_readers vmas=1000;pages=128;root=shared"})
     EXPECT_EQ(core.count(name), 1u) << name;
 }
 
