@@ -111,7 +111,8 @@ TEST(Plan, ContentionIsTracedForWorkloadsThatContendOnly)
 {
   const auto cases = plan_cases({.passes = "contention"});
   ASSERT_TRUE(cases);
-  EXPECT_EQ(names_in(*cases), (std::set<std::string_view>{"contend_ww", "ksm_readers", "walk_readers"}));
+  EXPECT_EQ(names_in(*cases),
+            (std::set<std::string_view>{"contend_ww", "ksm_readers", "walk_readers"}));
 }
 
 TEST(Plan, ForestPassComesWithoutTheControlAndOnlyWhenAskedFor)
