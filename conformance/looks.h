@@ -85,7 +85,8 @@ bool worth_a_look(std::uint64_t call);
 // each VMA of the child beside the one it was copied from.
 void look_at_parent_too();
 
-// No looks in this process meanwhile: allocations are made to fail, or a race is on.
+// No looks in this process meanwhile: allocations are made to fail, a race is on, or somebody
+// holds a reference to a page.
 class NoLooks
 {
  public:
