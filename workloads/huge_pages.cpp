@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "workloads/huge_pages.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -34,7 +35,13 @@ HugePagesAllowed::~HugePagesAllowed()
 
 int collapse(char* block)
 {
-  return ::madvise(block, pmd_size(), kMadvCollapse);
+  constexpr int kMostTries = 8;
+  for (int tries = 1;; ++tries) {
+    const int result = ::madvise(block, pmd_size(), kMadvCollapse);
+    if (result == 0 || errno != EAGAIN || tries == kMostTries)
+      return result;
+    ::sched_yield();
+  }
 }
 
 Error collapse_error()

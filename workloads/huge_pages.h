@@ -29,7 +29,9 @@ class HugePagesAllowed
   bool owner_ = true;
 };
 
-// MADV_COLLAPSE (6.1) of one block of pmd_size(): 0, or -1 with errno.
+// MADV_COLLAPSE (6.1) of one block of pmd_size(): 0, or -1 with errno. EAGAIN, where the kernel
+// says that to try again may help (madvise_collapse_errno(): a page that another CPU has just now
+// taken from its list, or locked), is tried again, eight times in all.
 int collapse(char* block);
 // What a refusal of it means.
 Error collapse_error();
