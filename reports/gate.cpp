@@ -71,6 +71,7 @@ void judge_counted(GateRow& gate_row)
     gate_row.verdict = GateVerdict::pass;
   } else if (change == Change::overlap) {
     gate_row.verdict = GateVerdict::inconclusive;
+    gate_row.overlaps = true;
     gate_row.why = fmt::format("worse by more than {}, but the ranges of the boots overlap",
                                limit_text(rule.limit));
   } else {
@@ -327,12 +328,19 @@ Gate judge(const Comparison& comparison, const Policy& policy)
 namespace
 {
 
-// By how much the functions of the policy's allowances cost more, as far as these go.
+constexpr std::string_view kAllFunctions = "*";
+
+// By how much the functions of the policy's allowances cost more, as far as these go. All functions
+// together are what the case costs more (`worse`): counted by function it is of one boot a side.
 double forgiven(const std::vector<Allowance>& allowances,
-                const std::vector<FunctionChange>& changes, double base)
+                const std::vector<FunctionChange>& changes, double base, double worse)
 {
   double sum = 0;
   for (const Allowance& allowance : allowances) {
+    if (allowance.functions == kAllFunctions) {
+      sum += std::min(worse, allowed(allowance.limit, base));
+      continue;
+    }
     double change = 0;
     for (const FunctionChange& one : changes)
       if (glob_match(allowance.functions, one.function))
@@ -347,7 +355,8 @@ double forgiven(const std::vector<Allowance>& allowances,
 void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Run& head)
 {
   for (GateRow& row : gate.rows) {
-    if (row.verdict != GateVerdict::fail || row.row.head.failed || !counts_instructions(row.row))
+    const bool failed = row.verdict == GateVerdict::fail && !row.row.head.failed;
+    if (!(failed || row.overlaps) || !counts_instructions(row.row))
       continue;
     const std::string& workload = row.row.workload;
     const auto changes = function_changes(base, head, workload, row.row.arguments);
@@ -356,17 +365,20 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
       if (one.change() != 0)
         parts.emplace_back(one.change(),
                            fmt::format("{}: {:+.6g} instructions/op", one.function, one.change()));
-    row.blamed = largest(std::move(parts));
+    if (failed)
+      row.blamed = largest(std::move(parts));
     const auto allowances = policy.allowances_for(workload, row.row.arguments);
     if (allowances.empty())
       continue;
-    if (changes.empty()) {
+    if (changes.empty() && std::ranges::any_of(allowances, [](const Allowance& allowance) {
+          return allowance.functions != kAllFunctions;
+        })) {
       row.why += "; its allowance needs the functions of both runs (--functions)";
       continue;
     }
     const double before = median_of(row.row.base);
     const double worse = worse_by(row.rule.better, before, median_of(row.row.head));
-    const double pardon = forgiven(allowances, changes, before);
+    const double pardon = forgiven(allowances, changes, before, worse);
     if (worse - pardon > allowed(row.rule.limit, before))
       continue;
     row.verdict = GateVerdict::pass;

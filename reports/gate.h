@@ -26,6 +26,7 @@ struct GateRow {
   GateRule rule;
   GateVerdict verdict = GateVerdict::skip;
   std::string why;                    // one line, for a verdict that needs words
+  bool overlaps = false;              // inconclusive for this: worse, but the boots' ranges overlap
   std::optional<NoisyEffect> effect;  // of a noisy metric
   std::optional<double> adjusted_p;   // Holm, over all noisy metrics of the gate
   // Of a failure: what changed most within the case, at most three of each: kernel functions of a

@@ -222,6 +222,33 @@ TEST(Gate, AnAllowanceCoversItsFunctionsAndNoMore)
       << "without functions nothing is allowed";
 }
 
+TEST(Gate, AnAllowanceOfAllFunctionsIsOfTheWholeCase)
+{
+  // By function one boot a side is counted, which is not the difference of the medians.
+  const auto base = boots("instructions", {1000, 1000, 1000}) +
+                    boots("function_instructions", {100, 100, 100}, "vma_link");
+  auto head = [&](double first, double second, double third) {
+    return boots("instructions", {first, second, third}) +
+           boots("function_instructions", {103, 103, 103}, "vma_link");
+  };
+  EXPECT_EQ(judged(base, head(1008, 1008, 1008), "allow * * 1%\n").verdict, GateVerdict::pass);
+  EXPECT_EQ(judged(base, head(1012, 1012, 1012), "allow * * 1%\n").verdict, GateVerdict::fail);
+  EXPECT_EQ(judged(boots("instructions", {1000, 1000, 1000}),
+                   boots("instructions", {1008, 1008, 1008}), "allow * * 1%\n")
+                .verdict,
+            GateVerdict::pass)
+      << "functions need not be counted";
+}
+
+TEST(Gate, AnAllowanceCoversWhatIsWorseWithRangesThatOverlapToo)
+{
+  const auto base = boots("instructions", {990, 1000, 1010});
+  const auto head = boots("instructions", {1005, 1008, 1012});
+  EXPECT_EQ(judged(base, head).verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(judged(base, head, "allow * * 1%\n").verdict, GateVerdict::pass);
+  EXPECT_EQ(judged(base, head, "allow * * 0.2%\n").verdict, GateVerdict::inconclusive);
+}
+
 TEST(Gate, AWorkloadThatFailedFails)
 {
   std::vector<Sample> failed = boots("vmas", {1});
