@@ -17,9 +17,10 @@ grep -q '<testsuites name="rmaplab gate"' "$work/same.xml" || fail "no JUnit"
 gate "$baseline" debian:7.0 --replicas 1 --label one
 expect_status 3; expect out 'SKIP inconclusive: with 1 boot a side a difference up to 1.2 %'
 
-# Functions are counted of what is worse, without being asked for.
-gate debian:6.19 debian:7.0 --label other --junit "$work/other.xml"
-expect_status 1; expect out '^not ok [0-9]+ fork_flat vmas=0: instructions$'
+# Functions are counted of what is worse, without being asked for. The older one is under test, by
+# several percent: what it is the other way round depends on how the runner was compiled.
+gate debian:7.0 debian:6.19 --label other --junit "$work/other.xml"
+expect_status 1; expect out '^not ok [0-9]+ fork_flat vmas=256: instructions$'
 expect out '^#   [a-z_]+: [+-][0-9.]+ instructions/op$'; expect out '^# FAIL: '
 grep -q '<failure message="worse by more than 0.1 %">' "$work/other.xml" || fail "no failure in JUnit"
 
