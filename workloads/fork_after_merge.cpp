@@ -13,8 +13,7 @@
 // from a page of the child's then visits the parent too (then=walk), and the child's VMA takes
 // unfaulted memory in as one that was never forked does: children_apart are those that do not.
 // Counted too high, and the heir's child does not reuse the dead one's: live_anon_vma. Series 1,
-// patches 2, 5, 8, 9. Before 6.16 nothing merges in uf and next
-// (see mprotect_merge).
+// patches 2, 5, 8, 9. Before 6.16 nothing merges in uf and next (see mprotect_merge).
 // One operation, then=fork: fork+exit+wait, with two wakes of the process that forks; then=walk:
 // all pages of the child, which it has written, go to another NUMA node (rmap_walk_anon() twice a
 // page). Figures are per fork or per page.

@@ -34,6 +34,7 @@
 #include "base/text.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
+#include "workloads/huge_pages.h"
 #include "workloads/move.h"
 #include "workloads/pinned_buffer.h"
 #include "workloads/reach.h"
@@ -64,7 +65,6 @@ enum Kind : std::int64_t {
 };
 
 // Newer than the headers that we build with.
-constexpr int kMadvCollapse = 25;       // 6.1
 constexpr int kMadvGuardInstall = 102;  // 6.13
 constexpr long kSysMseal = 462;         // 6.10, one number for all
 
@@ -88,10 +88,7 @@ Error cannot(std::string what)
 // madvise that a kernel may not know.
 Result<> advise(char* at, std::size_t pages, int advice, const char* name)
 {
-  while (::madvise(at, pages * page_size(), advice) < 0)
-    if (errno != EAGAIN)
-      return cannot(name);
-  return ok();
+  return ::madvise(at, pages * page_size(), advice) < 0 ? Result<>(cannot(name)) : ok();
 }
 
 Result<> map_memfd(char* at, std::size_t pages)
@@ -219,7 +216,7 @@ Result<> make_kind(Kind kind, char* at, std::size_t pages)
   if (kind == guard)
     return advise(at, 1, kMadvGuardInstall, "MADV_GUARD_INSTALL");
   if (kind == thp || kind == thp_unaligned)
-    return advise(at, pages, kMadvCollapse, "MADV_COLLAPSE");
+    return collapse(at) < 0 ? Result<>(cannot("MADV_COLLAPSE")) : ok();
   return ok();
 }
 

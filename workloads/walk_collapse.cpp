@@ -7,7 +7,8 @@
 // by=first: all have written since, the first process too. N=0: nobody shares.
 // Kernel: MADV_COLLAPSE > collapse_huge_page(), anon_vma root write-locked around
 // pmdp_collapse_flush(): no walk, but a writer like those of series 1 that any user may
-// send, and what walkers of the same root wait for. Figures are per block.
+// send, and what walkers of the same root wait for. Figures are per block, tries that the kernel
+// answers with EAGAIN (a page that another CPU has just now taken, at most seven) among them.
 // by=all needs a kernel that collapses what is not writable: after fork no entry is, and
 // 6.12 refuses (SCAN_PAGE_RO).
 // Not measured: touching, the forks. Huge pages are allowed for this call alone
