@@ -365,7 +365,7 @@ constexpr Metric kMetrics[] = {
      .source = "the workload; /proc/self/maps",
      .summary =
          "VMAs of a child that do not take unfaulted memory in: beside the parent's anon_vma "
-         "each has one of its own (fork_after_merge)"},
+         "each has one of its own (fork_after_merge, mremap_child)"},
     {.name = "walk_sleeps",
      .unit = "sleeps",
      .better = lower,

@@ -40,6 +40,7 @@ constexpr const Workload* kCatalog[] = {
     &merge_next,
     &mprotect_merge,
     &mremap_beside,
+    &mremap_child,
     &mremap_dontunmap,
     &mremap_home,
     &mremap_life,

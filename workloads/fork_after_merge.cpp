@@ -4,8 +4,9 @@
 //
 // Sharing: F VMAs of two pages. By merge: uf, fu, next: the process maps them, two VMAs each,
 // and merges them by mprotect: an unfaulted one takes the faulted one behind it in, a faulted one
-// the unfaulted behind it, an unfaulted one the faulted before it. split: it splits faulted ones
-// and merges them again. child: a child does that to what it was forked with. heir: that child
+// the unfaulted behind it, an unfaulted one the faulted before it. three: of three VMAs the third
+// is faulted, and all become one when the second is changed. split: it splits faulted ones and
+// merges them again. child: a child does that to what it was forked with. heir: that child
 // has ended, its own child forks.
 // Kernel: dup_anon_vma() and anon_vma_clone() (merge of unfaulted) and unlink_anon_vmas() keep
 // anon_vma.num_active_vmas, the VMAs that have it as their own; anon_vma_clone() (fork) gives a
@@ -13,7 +14,7 @@
 // from a page of the child's then visits the parent too (then=walk), and the child's VMA takes
 // unfaulted memory in as one that was never forked does: children_apart are those that do not.
 // Counted too high, and the heir's child does not reuse the dead one's: live_anon_vma. Series 1,
-// patches 2, 5, 8, 9. Before 6.16 nothing merges in uf and next (see mprotect_merge).
+// patches 2, 5, 8, 9. Before 6.16 nothing merges in uf, next and three (see mprotect_merge).
 // One operation, then=fork: fork+exit+wait, with two wakes of the process that forks; then=walk:
 // all pages of the child, which it has written, go to another NUMA node (rmap_walk_anon() twice a
 // page). Figures are per fork or per page.
@@ -34,11 +35,10 @@ namespace rmaplab
 namespace
 {
 
-enum Merge : std::int64_t { uf, fu, next, split, child, heir };
+enum Merge : std::int64_t { uf, fu, next, split, child, heir, three };
 enum Then : std::int64_t { then_fork, then_walk };
 
-constexpr std::size_t kPages = 2;   // of a site: of one VMA each before the merge
-constexpr std::size_t kStride = 4;  // and two that stay empty
+constexpr std::size_t kEmpty = 2;  // pages behind a site
 constexpr Mark kChilds{.generation = 1, .writer = 1};
 
 // Turns of a Meeting.
@@ -57,7 +57,12 @@ struct Scene {
   Merge merge;
 
   bool inherits() const { return merge == child || merge == heir; }
-  char* site(std::size_t i) const { return arena.at(i * kStride); }
+  // Of a site: of one VMA each before the merge.
+  std::size_t pages() const { return merge == three ? 3 : 2; }
+  char* site(std::size_t i) const { return arena.at(i * (pages() + kEmpty)); }
+  bool all_written() const { return merge == split || inherits(); }
+  // Of a site with an unfaulted VMA.
+  std::size_t written_page() const { return merge == three ? 2 : merge == uf ? 1 : 0; }
 };
 
 bool protect(char* page, int protection)
@@ -73,17 +78,16 @@ bool split_and_merge(char* site)
 
 bool build_site(const Scene& scene, char* site)
 {
-  if (!scene.arena.map(site, kPages))
+  if (!scene.arena.map(site, scene.pages()))
     return false;
-  char* const second = site + page_size();
-  if (scene.merge == split || scene.inherits()) {
-    touch(site, kPages);
+  if (scene.all_written()) {
+    touch(site, scene.pages());
     return scene.inherits() || split_and_merge(site);
   }
-  char* const changed = scene.merge == next ? site : second;
+  char* const changed = scene.merge == next ? site : site + page_size();
   if (!protect(changed, PROT_WRITE))  // written to all the same
     return false;
-  touch(scene.merge == uf ? second : site, 1);
+  touch(site + scene.written_page() * page_size(), 1);
   return protect(changed, PROT_READ | PROT_WRITE);
 }
 
@@ -97,10 +101,9 @@ bool each_site(const Scene& scene, bool (*action)(const Scene&, char*))
 
 bool check_site(const Scene& scene, char* site)
 {
-  const bool all = scene.merge == split || scene.inherits();
-  for (std::size_t page = 0; page < kPages; ++page) {
+  for (std::size_t page = 0; page < scene.pages(); ++page) {
     char* const at = site + page * page_size();
-    const bool written = all || page == (scene.merge == uf ? 1u : 0u);
+    const bool written = scene.all_written() || page == scene.written_page();
     if (!(written ? check_pages(at, 1) : check_zero_pages(at, 1)))
       return false;
   }
@@ -111,14 +114,14 @@ bool check_site(const Scene& scene, char* site)
 std::optional<int> joined(const Scene& scene)
 {
   for (std::size_t i = 0; i < scene.sites; ++i)
-    if (!scene.arena.map(scene.site(i) + kPages * page_size(), 1))
+    if (!scene.arena.map(scene.site(i) + scene.pages() * page_size(), 1))
       return std::nullopt;
   const auto spans = arena_spans();
   if (!spans)
     return std::nullopt;
   int count = 0;
   for (std::size_t i = 0; i < scene.sites; ++i) {
-    char* const behind = scene.site(i) + kPages * page_size();
+    char* const behind = scene.site(i) + scene.pages() * page_size();
     count += span_of(*spans, behind).begin < reinterpret_cast<std::uintptr_t>(behind) ? 1 : 0;
   }
   return count;
@@ -130,12 +133,12 @@ std::optional<int> joined(const Scene& scene)
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const bool found = each_site(scene, check_site);
   for (std::size_t i = 0; i < scene.sites; ++i)
-    touch(scene.site(i), kPages, kChilds);
+    touch(scene.site(i), scene.pages(), kChilds);
   if (!scene.meeting.arrive_and_wait())
     sys_exit(kUnable);
   bool good = found;
   for (std::size_t i = 0; i < scene.sites; ++i)
-    good = good && check_pages(scene.site(i), kPages, kChilds);
+    good = good && check_pages(scene.site(i), scene.pages(), kChilds);
   sys_exit(good ? joined(scene).value_or(kUnable) : kWrongData);
 }
 
@@ -253,7 +256,7 @@ std::vector<void*> pages_of(const Scene& scene)
 {
   std::vector<void*> pages;
   for (std::size_t i = 0; i < scene.sites; ++i)
-    for (std::size_t page = 0; page < kPages; ++page)
+    for (std::size_t page = 0; page < scene.pages(); ++page)
       pages.push_back(scene.site(i) + page * page_size());
   return pages;
 }
@@ -310,7 +313,8 @@ const Workload fork_after_merge{
     .patches = "series 1: 2, 5, 8, 9",
     .item = "fork (with two wakes) or page walked to",
     .arguments = {{.name = "vmas"},
-                  {.name = "merge", .labels = {"uf", "fu", "next", "split", "child", "heir"}},
+                  {.name = "merge",
+                   .labels = {"uf", "fu", "next", "split", "child", "heir", "three"}},
                   {.name = "then", .labels = {"fork", "walk"}}},
     .quick = {{16, uf, then_fork},
               {16, fu, then_fork},
@@ -323,6 +327,7 @@ const Workload fork_after_merge{
               {16, split, then_walk},
               {16, child, then_walk},
               {16, heir, then_walk}},
+    .beyond = {{16, three, then_fork}, {16, three, then_walk}},
     .full = {{16, uf, then_fork},
              {16, fu, then_fork},
              {16, next, then_fork},
@@ -337,9 +342,11 @@ const Workload fork_after_merge{
              {16, next, then_walk},
              {16, split, then_walk},
              {16, child, then_walk},
-             {16, heir, then_walk}},
+             {16, heir, then_walk},
+             {16, three, then_fork},
+             {16, three, then_walk}},
     .items = [](const Values& v) -> std::int64_t {
-      return v[2] == then_walk ? v[0] * static_cast<std::int64_t>(kPages) : 1;
+      return v[2] == then_walk ? v[0] * (v[1] == three ? 3 : 2) : 1;
     },
     .weight = [](const Values& v) -> std::int64_t { return 96 + 4 * v[0]; },
     .memory_pages = [](const Values& v) -> std::int64_t { return 4 * (kProcessPages + 8 * v[0]); },

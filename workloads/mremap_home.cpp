@@ -130,6 +130,8 @@ const Workload mremap_home{
     .weight = [](const Values& v) -> std::int64_t { return v[0] * 32; },
     .memory_pages = [](const Values& v) -> std::int64_t { return kProcessPages + 8 * v[0]; },
     .run = run,
+    .core = true,
+    .late = true,
 };
 
 }  // namespace rmaplab

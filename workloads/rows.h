@@ -35,6 +35,7 @@ extern const Workload map_limit;
 extern const Workload merge_next;
 extern const Workload mprotect_merge;
 extern const Workload mremap_beside;
+extern const Workload mremap_child;
 extern const Workload mremap_dontunmap;
 extern const Workload mremap_home;
 extern const Workload mremap_life;

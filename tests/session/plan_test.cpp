@@ -233,6 +233,8 @@ TEST(Plan, TheCoreHasAPointBeyondEachKnee)
         "teardown vmas=1024;way=exit;siblings=0", "split_faulted splits=3000",
         "branched_reuse depth=6;vmas=10;first=last", "merge_next pairs=100;by=mmap",
         "fork_after_merge vmas=16;merge=uf;then=fork",
+        "fork_after_merge vmas=16;merge=three;then=fork", "mremap_home moves=10;way=plain",
+        "mremap_child moves=16;chain=2;place=away", "mremap_child moves=16;chain=2;place=home",
         "walk_readers siblings=64;pages=512;root=shared",
         "ksm_readers vmas=1000;pages=128;root=shared"})
     EXPECT_EQ(core.count(name), 1u) << name;
