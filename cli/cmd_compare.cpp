@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/run_folder.h"
@@ -28,9 +29,20 @@ struct CompareOptions {
   FunctionReportOptions functions_shown;
 };
 
-int compare_functions(const CompareOptions& opt, const Run& base, const Run& head,
-                      std::ostream& out)
+// A table of figures has no place for words: they go to standard error.
+void warn_of(const std::vector<std::string>& lines)
 {
+  for (const auto& line : lines)
+    warn("WARNING: " + printable(line));
+}
+
+int compare_functions(const CompareOptions& opt, const Run& base, const Run& head,
+                      const Comparison& comparison, std::ostream& out)
+{
+  FunctionReportOptions shown = opt.functions_shown;
+  shown.warnings = shortcomings(comparison);
+  for (auto& line : function_shortcomings(base, head))
+    shown.warnings.push_back(std::move(line));
   std::vector<FunctionCase> cases = function_cases(base, head);
   if (cases.empty())
     return complain({.code = Errc::usage,
@@ -41,8 +53,10 @@ int compare_functions(const CompareOptions& opt, const Run& base, const Run& hea
   if (cases.empty())
     return complain({.code = Errc::usage,
                      .context = "no workload with such rows matches \"" + opt.filter + "\""});
+  if (opt.format == "csv")
+    warn_of(shown.warnings);
   out << (opt.format == "csv" ? functions_csv(base, head, cases)
-                              : functions_report(base, head, cases, opt.functions_shown))
+                              : printable(functions_report(base, head, cases, shown)))
       << std::flush;
   return kDone;
 }
@@ -62,7 +76,9 @@ int run_compare(const CompareOptions& opt, std::ostream& out)
   if (auto comparable = check_comparable(comparison); !comparable && !opt.force)
     return complain(comparable.error());
   if (opt.functions)
-    return compare_functions(opt, *base, *head, out);
+    return compare_functions(opt, *base, *head, comparison, out);
+  if (opt.format == "csv")
+    warn_of(shortcomings(comparison));
   const ReportContext context{.rmaplab_version = version(),
                               .command = command_line(),
                               .selfcheck = quoted_selfcheck(comparison.base)};

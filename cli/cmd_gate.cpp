@@ -12,6 +12,7 @@
 #include "cli/kernel_pair.h"
 #include "cli/run_folder.h"
 #include "cli/stored_runs.h"
+#include "reports/functions.h"
 #include "reports/gate.h"
 
 namespace rmaplab
@@ -27,6 +28,8 @@ struct GateOptions : LabRunOptions {
   std::string policy;
   bool has_policy = false;  // --policy was given, if with nothing
   std::string junit;
+  bool has_junit = false;              // likewise
+  std::vector<std::string> measuring;  // options given that only say how a kernel is measured
   std::string out = "out";
   std::string label;
   bool force = false;
@@ -45,6 +48,9 @@ bool is_run(const std::string& spec)
   for (const auto& entry : fs::directory_iterator(spec, error))
     if (fs::exists(entry.path() / "samples.csv", error) || entry.path().extension() == ".partial")
       return true;
+  // What cannot be looked into is said by whoever reads it.
+  if (error == std::errc::permission_denied)
+    return true;
   return fs::path(spec).extension() == ".partial" ||
          (!fs::exists(spec, error) && fs::exists(spec + ".partial", error));
 }
@@ -79,6 +85,10 @@ Result<Sides> sides_of(const GateOptions& opt, const std::vector<std::string>& s
     kernels.push_back(*std::move(kernel));
     ids.emplace_back(kIds[i]);
   }
+  if (kernels.empty() && !opt.measuring.empty())
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("{}: both sides are stored runs, nothing is measured",
+                                        fmt::join(opt.measuring, ", "))};
   if (kernels.empty())
     return sides;
   const fs::path folder =
@@ -120,6 +130,8 @@ void count_failed_functions(Gate& gate, const Policy& policy, const GateOptions&
   auto cannot = [&](const std::string& why) {
     gate.notes.push_back("kernel functions of the failures are not known: " + why);
   };
+  if (!function_cases(sides.stored.runs[0], sides.stored.runs[1]).empty())
+    return;  // weighed already
   if (sides.booted.empty())
     return cannot("a stored run has none; measure both sides with --functions");
   LabRunOptions again = opt;
@@ -167,8 +179,22 @@ int status_of(const Gate& gate, const Sides& sides)
   return status == kDone ? kNothingRan : status;
 }
 
+// A verdict of an earlier gate does not stay behind where this one comes to none, whatever ends it.
+Result<> begin_junit(const GateOptions& opt)
+{
+  if (opt.has_junit && opt.junit.empty())
+    return Error{.code = Errc::usage, .context = "--junit: expected a file's name"};
+  std::error_code error;
+  const bool writes_a_file = fs::is_regular_file(opt.junit, error) || !fs::exists(opt.junit, error);
+  if (opt.junit.empty() || !writes_a_file)
+    return ok();
+  return write_file(opt.junit, error_junit("the gate ended before a verdict"));
+}
+
 int judge_sides(const GateOptions& opt, std::ostream& out, bool& head_failed)
 {
+  if (auto begun = begin_junit(opt); !begun)
+    return complain(begun.error());
   const auto policy = policy_of(opt);
   if (!policy)
     return complain(policy.error());
@@ -221,7 +247,8 @@ void add_gate(CLI::App& app, int& exit_status)
       "--policy", opt->policy,
       "limits by metric and workload (docs/gate.md; default: headline metrics, their "
       "floors)");
-  cmd->add_option("--junit", opt->junit, "write the verdicts to this file as JUnit XML too");
+  auto* junit =
+      cmd->add_option("--junit", opt->junit, "write the verdicts to this file as JUnit XML too");
   cmd->add_flag("--force", opt->force, "judge runs of different machines, modes or presets too");
   cmd->add_flag("--bisect", opt->bisect,
                 "exit as `git bisect run` wants it: 0 pass, 1 the head failed, 125 anything else");
@@ -229,8 +256,14 @@ void add_gate(CLI::App& app, int& exit_status)
   cmd->add_option("-o,--out", opt->out, "folder for results of kernels")->capture_default_str();
   cmd->add_option("--label", opt->label, "folder in it (default: gate-TIME)");
   add_lab_run_options(*cmd, *opt);
-  cmd->callback([opt, policy, &exit_status] {
+  cmd->callback([opt, policy, junit, cmd, &exit_status] {
     opt->has_policy = policy->count() > 0;
+    opt->has_junit = junit->count() > 0;
+    constexpr std::string_view kOfRuns[] = {"--policy", "--junit", "--force", "--bisect"};
+    for (const CLI::Option* option : cmd->get_options())
+      if (option->count() > 0 && !option->get_positional() &&
+          std::ranges::find(kOfRuns, option->get_name()) == std::end(kOfRuns))
+        opt->measuring.push_back(option->get_name());
     exit_status = run_gate(*opt, std::cout);
   });
 }

@@ -104,6 +104,12 @@ int main(int argc, char** argv)
   for (int i = 1; i < argc; ++i)
     command_line() += " " + shell_quote(argv[i]);
 
+  // To git bisect run 2 means a bad commit.
+  const bool bisecting = std::any_of(argv + 1, argv + argc, [](std::string_view word) {
+    return word == "--bisect" || word.starts_with("--bisect=");
+  });
+  const int failed = bisecting ? kBisectSkip : kUsage;
+
   CLI::App app(
       "rmaplab: what a change to Linux's anonymous reverse mapping costs and saves,\n"
       "measured on real kernels.\n\n"
@@ -137,20 +143,16 @@ int main(int argc, char** argv)
       std::cerr << mistake(app, e) << '\n';
       if (argc == 1)
         std::cerr << '\n' << app.help();
-      // To git bisect run 2 means a bad commit.
-      const bool bisecting = std::any_of(argv + 1, argv + argc, [](const char* word) {
-        return std::string_view(word) == "--bisect";
-      });
-      return bisecting ? kBisectSkip : kUsage;
+      return failed;
     }
   } catch (const std::exception& e) {
     warn(e.what());
-    return kUsage;
+    return failed;
   }
   // A report that a full disk cut short is no report, whatever it says.
   if (!(std::cout << std::flush)) {
     warn("write standard output: not all of it could be written");
-    return kUsage;
+    return failed;
   }
   return exit_status;
 }

@@ -33,27 +33,47 @@ struct Key {
 
 struct Gathered {
   std::map<int, std::vector<double>> by_boot;
+  std::map<int, std::string> without;  // boots with a row that has no value, and why
+  std::string pass;
   std::string reason;
   bool failed = false;
 };
 
-using Table = std::map<Key, Gathered>;
+// All of one run.
+struct Table {
+  std::map<Key, Gathered> cells;
+  std::set<std::tuple<int, std::string, std::string, std::string>> ran;  // boot, case, pass
+  std::set<int> units;     // boots as they count: by replica in the exact lab
+  std::set<int> boots;     // by their numbers
+  std::set<int> replicas;  // where these are what counts
+};
 
 bool is_compared(const Sample& sample)
 {
   return !is_function_metric(sample.metric) || sample.status == SampleStatus::fail;
 }
 
-Table gather(const std::vector<Sample>& samples)
+Table gather(const Run& run)
 {
+  const bool exact = manifest_value(run.manifest, "mode") == "exact";
   Table table;
-  for (const Sample& sample : samples) {
+  for (const Sample& sample : run.samples) {
+    const bool by_replica = exact && sample.replica > 0;
+    const int boot = by_replica ? sample.replica : sample.boot;
+    table.boots.insert(sample.boot);
+    table.units.insert(boot);
+    if (by_replica)
+      table.replicas.insert(sample.replica);
     if (!is_compared(sample))
       continue;
-    Gathered& cell = table[{sample.workload, sample.arguments, sample.metric, sample.site}];
+    table.ran.emplace(boot, sample.workload, sample.arguments, sample.pass);
+    Gathered& cell = table.cells[{sample.workload, sample.arguments, sample.metric, sample.site}];
     const bool failed = sample.status == SampleStatus::fail;
+    cell.pass = sample.pass;
     if (sample.value)
-      cell.by_boot[sample.boot].push_back(*sample.value);
+      cell.by_boot[boot].push_back(*sample.value);
+    else
+      cell.without.emplace(boot, sample.reason);
     if (cell.reason.empty() || (failed && !cell.failed))
       cell.reason = sample.reason;
     cell.failed = cell.failed || failed;
@@ -61,21 +81,33 @@ Table gather(const std::vector<Sample>& samples)
   return table;
 }
 
+// A replay that diverged in one boot diverged.
+void diverge_in_all(std::map<int, std::vector<double>>& repetitions)
+{
+  double most = 0;
+  for (const auto& [boot, values] : repetitions)
+    most = std::max(most, spread_of(values)->max);
+  for (auto& [boot, values] : repetitions)
+    values.assign(values.size(), most);
+}
+
 Side side_of(const Table& table, const Key& key)
 {
   Side side;
-  const auto found = table.find(key);
-  if (found == table.end()) {
+  const auto found = table.cells.find(key);
+  if (found == table.cells.end()) {
     side.reason = "not in this run";
     side.missing = true;
     return side;
   }
+  side.repetitions = found->second.by_boot;
+  if (key.metric == kReplayDiverged)
+    diverge_in_all(side.repetitions);
   std::vector<double> all;
-  for (const auto& [boot, values] : found->second.by_boot) {
+  for (const auto& [boot, values] : side.repetitions) {
     side.boots[boot] = spread_of(values)->median;
     all.push_back(side.boots[boot]);
   }
-  side.repetitions = found->second.by_boot;
   side.spread = spread_of(all);
   side.reason = found->second.reason;
   side.failed = found->second.failed;
@@ -212,37 +244,89 @@ void drop_diverged(ComparisonRow& row, const Diverged& base, const Diverged& hea
     const auto& [calls, first] = found->second;
     *side = Side{.reason = fmt::format("{}: {} calls of the replay did not return what was "
                                        "recorded{}{}",
-                                       name, number_text(calls), first.empty() ? "" : ", ", first)};
+                                       name, number_text(calls), first.empty() ? "" : ", ", first),
+                 .diverged = true};
   }
 }
 
-std::set<int> boots_with_values(const std::vector<ComparisonRow>& rows, Side ComparisonRow::*side)
+// What one side lacks of a row that it has: a boot that has a row without a value, a boot that ran
+// the case and has no row, repetitions. Nothing where it lacks nothing.
+std::string lost_on(const ComparisonRow& row, const Side& side, const Table& table,
+                    const char* name)
 {
-  std::set<int> boots;
-  for (const ComparisonRow& row : rows)
-    for (const auto& [boot, value] : (row.*side).boots)
-      boots.insert(boot);
-  return boots;
+  const auto found =
+      table.cells.find({row.workload, row.arguments, std::string(row.metric->name), row.site});
+  if (found == table.cells.end())
+    return {};
+  for (const auto& [boot, why] : found->second.without)
+    if (!side.boots.contains(boot))
+      return fmt::format("boot {} has no value on the {}{}{}", boot, name, why.empty() ? "" : ": ",
+                         why);
+  if (row.metric->kind != MetricClass::noisy)
+    for (const auto& [boot, workload, arguments, pass] : table.ran)
+      if (workload == row.workload && arguments == row.arguments && pass == found->second.pass &&
+          !side.boots.contains(boot))
+        return fmt::format("boot {} has no value on the {}", boot, name);
+  std::size_t most = 0;
+  for (const auto& [boot, values] : side.repetitions)
+    most = std::max(most, values.size());
+  for (const auto& [boot, values] : side.repetitions)
+    if (values.size() < most)
+      return fmt::format("boot {} has {} of {} repetitions on the {}", boot, values.size(), most,
+                         name);
+  return {};
+}
+
+std::size_t most_repetitions(const Side& side)
+{
+  std::size_t most = 0;
+  for (const auto& [boot, values] : side.repetitions)
+    most = std::max(most, values.size());
+  return most;
 }
 
 // Of rows that both sides have. A boot that a side never had is its plan's matter.
-void find_lost_boots(std::vector<ComparisonRow>& rows)
+void find_lost(ComparisonRow& row, const Table& base, const Table& head)
 {
-  const auto base_boots = boots_with_values(rows, &ComparisonRow::base);
-  const auto head_boots = boots_with_values(rows, &ComparisonRow::head);
-  for (ComparisonRow& row : rows) {
-    if (row.metric->kind == MetricClass::noisy || !row.base.spread || !row.head.spread)
-      continue;
-    auto look = [&](const Side& has, const Side& lacks, const std::set<int>& boots,
-                    const char* name) {
-      for (const auto& [boot, value] : has.boots)
-        if (row.lost.empty() && boots.count(boot) > 0 && lacks.boots.count(boot) == 0)
-          row.lost = fmt::format("boot {} has no value on the {}{}{}", boot, name,
-                                 lacks.reason.empty() ? "" : ": ", lacks.reason);
-    };
-    look(row.base, row.head, head_boots, "head");
-    look(row.head, row.base, base_boots, "base");
-  }
+  if (!row.base.spread || !row.head.spread || !row.site.empty())
+    return;
+  row.lost = lost_on(row, row.base, base, "base");
+  if (row.lost.empty())
+    row.lost = lost_on(row, row.head, head, "head");
+  if (row.metric->kind != MetricClass::noisy)
+    for (const auto& [has, lacks, table, name] :
+         {std::tuple{&row.base, &row.head, &head, "head"}, {&row.head, &row.base, &base, "base"}})
+      for (const auto& [boot, value] : has->boots)
+        if (row.lost.empty() && table->units.contains(boot) && !lacks->boots.contains(boot))
+          row.lost = fmt::format("boot {} has no value on the {}", boot, name);
+  const std::size_t of_base = most_repetitions(row.base);
+  const std::size_t of_head = most_repetitions(row.head);
+  if (row.lost.empty() && row.metric->kind != MetricClass::noisy && of_base != of_head)
+    row.lost = fmt::format("the base has {} repetitions a boot, the head {}", of_base, of_head);
+}
+
+// A boot's number is read again, a replica's is a start that is the same each time.
+void add_notes(Comparison& comparison, const Table& base, const Table& head)
+{
+  for (const auto& [table, name] : {std::pair{&base, "base"}, {&head, "head"}})
+    if (!table->replicas.empty() && table->replicas.size() < table->boots.size())
+      comparison.notes.push_back(fmt::format(
+          "{}: {} boots are of {} replica{}: equal starts count once", name, table->boots.size(),
+          table->replicas.size(), table->replicas.size() == 1 ? "" : "s"));
+  if (base.boots.size() != head.boots.size())
+    comparison.notes.push_back(fmt::format("the base has {} boot{}, the head {}", base.boots.size(),
+                                           base.boots.size() == 1 ? "" : "s", head.boots.size()));
+  for (const auto& difference : comparison.incomparable)
+    comparison.notes.push_back(fmt::format("runs differ in {}: {} -> {}", difference.key,
+                                           difference.base, difference.head));
+  constexpr const char* kLog = "probe.kernel_log";
+  const auto reads = [](const Manifest& manifest) {
+    return manifest_value(manifest, kLog).starts_with("works");
+  };
+  if (reads(comparison.base) != reads(comparison.head))
+    comparison.notes.push_back(fmt::format(
+        "the kernel's log was read on the {} alone: complaints on the other are not known",
+        reads(comparison.base) ? "base" : "head"));
 }
 
 // The cases of one side that failed: workload and arguments.
@@ -307,6 +391,17 @@ Twins twins_of(const Side& base, const Side& head)
   return twins;
 }
 
+Twins repetitions_of(const Side& base, const Side& head)
+{
+  Twins twins;
+  for (const auto& [boot, values] : base.repetitions)
+    if (const auto twin = head.repetitions.find(boot); twin != head.repetitions.end()) {
+      twins.base.insert(twins.base.end(), values.begin(), values.end());
+      twins.head.insert(twins.head.end(), twin->second.begin(), twin->second.end());
+    }
+  return twins;
+}
+
 std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, double floor,
                                 double placement)
 {
@@ -315,7 +410,8 @@ std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, doub
     return std::nullopt;
   if (kind == MetricClass::deterministic)
     return decide_deterministic(twins.base, twins.head, floor, placement);
-  return decide_exact(twins.base, twins.head);
+  const Twins every = repetitions_of(row.base, row.head);
+  return decide_exact(every.base, every.head);
 }
 
 Boots boots_of(const Side& side)
@@ -352,8 +448,13 @@ std::vector<std::string> shortcomings(const Comparison& comparison)
     return whole(row) && row.head.spread && !row.base.spread && !row.base.failed &&
            !row.base.case_failed;
   });
-  add_rows(lines, comparison, "without a value in a boot that the other side has",
+  add_rows(lines, comparison, "with a boot or repetitions that have no value",
            [&](const ComparisonRow& row) { return whole(row) && !row.lost.empty(); });
+  add_rows(lines, comparison, "of replays that diverged, not compared",
+           [&](const ComparisonRow& row) {
+             return whole(row) && row.base.diverged && row.head.diverged;
+           });
+  lines.insert(lines.end(), comparison.notes.begin(), comparison.notes.end());
   return lines;
 }
 
@@ -419,8 +520,8 @@ Comparison compare_runs(const Run& base, const Run& head)
   if (!base.config.empty() && !head.config.empty())
     comparison.config_differences = compare_configs(base.config, head.config);
 
-  const Table left = gather(base.samples);
-  const Table right = gather(head.samples);
+  const Table left = gather(base);
+  const Table right = gather(head);
   const Diverged base_diverged = diverged_cases(base.samples);
   const Diverged head_diverged = diverged_cases(head.samples);
   const FailedCases base_failed = failed_cases(base.samples);
@@ -439,6 +540,7 @@ Comparison compare_runs(const Run& base, const Run& head)
                         .head = side_of(right, key)};
       drop_diverged(row, base_diverged, head_diverged);
       drop_failed_cases(row, base_failed, head_failed);
+      find_lost(row, left, right);
       row.verdict = verdict_of(row);
       if (row.base.spread && row.head.spread) {
         row.change = relative_change(row.base.spread->median, row.head.spread->median);
@@ -449,7 +551,7 @@ Comparison compare_runs(const Run& base, const Run& head)
   };
   add_samples(base.samples);
   add_samples(head.samples);
-  find_lost_boots(comparison.rows);
+  add_notes(comparison, left, right);
   decide_noisy_rows(comparison.rows);
   return comparison;
 }

@@ -32,7 +32,9 @@ enum class Verdict {
 std::string_view to_string(Verdict verdict);
 
 struct Side {
-  std::map<int, double> boots;  // by number of the boot: the median of its repetitions
+  // By number of the boot: the median of its repetitions. In the exact lab by the replica, for two
+  // boots of one are one start, measured again.
+  std::map<int, double> boots;
   std::map<int, std::vector<double>> repetitions;  // likewise
   std::optional<Spread> spread;                    // over the boots
   std::string reason;                              // of the first failure, else of the first skip
@@ -40,6 +42,8 @@ struct Side {
   bool missing = false;  // no row of it at all
   // Another row of its case failed on this side: what was measured beside a fault is not compared.
   bool case_failed = false;
+  // Its replay did not do the work that was recorded: no figures.
+  bool diverged = false;
 };
 
 struct ComparisonRow {
@@ -53,8 +57,8 @@ struct ComparisonRow {
   std::optional<double> change;  // head / base - 1, of the medians
   // The same for each boot number that both sides have: its least and greatest.
   std::optional<Spread> change_by_boot;
-  // What one side has in a boot that the other went through without a value: "boot 2 has no value
-  // on the head"; of metrics whose boots are twins. Empty: nothing was lost.
+  // What a side lacks of what was to be measured: "boot 2 has no value on the head", "boot 3 has
+  // 1 of 5 repetitions on the base". Empty: nothing was lost.
   std::string lost;
   // Of a noisy metric: boots are its units. p adjusted for all noisy rows of the comparison
   // (Benjamini-Hochberg: a report explores).
@@ -74,6 +78,9 @@ struct Comparison {
   bool head_checked = true;
   // Config options that differ: "HZ: 250 -> 1000"; nothing when one is not known.
   std::optional<std::vector<std::string>> config_differences;
+  // What else a reader must know before any figure, a line each: boots that count once or on one
+  // side only, a kernel log that one side has not read.
+  std::vector<std::string> notes;
 };
 
 // "fork_flat vmas=4": how reports name a case.
@@ -87,6 +94,8 @@ struct Twins {
   std::vector<double> head;
 };
 Twins twins_of(const Side& base, const Side& head);
+// The same of all repetitions: those of class exact must not differ among themselves.
+Twins repetitions_of(const Side& base, const Side& head);
 // The one rule of both classes, for reports and gate; nothing without twins. `kind` need not be the
 // metric's own.
 std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, double floor,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <set>
@@ -219,6 +220,90 @@ std::string_view source_function(std::string_view symbol)
   return symbol.substr(0, dot);
 }
 
+namespace
+{
+
+using Case = std::pair<std::string, std::string>;  // workload and arguments
+
+struct CaseSum {
+  double functions = 0;
+  std::optional<double> mean;
+  bool counted = false;
+  bool lost = false;  // a row of a function without a value
+};
+// By case and boot.
+std::map<std::pair<Case, int>, CaseSum> sums_of(const Run& run)
+{
+  std::map<std::pair<Case, int>, CaseSum> sums;
+  for (const Sample& sample : run.samples) {
+    const std::pair<Case, int> key{{sample.workload, sample.arguments}, sample.boot};
+    if (sample.metric == "instructions_mean" && sample.value)
+      sums[key].mean = sums[key].mean.value_or(0) + *sample.value;
+    if (!is_function_metric(sample.metric))
+      continue;
+    sums[key].lost = sums[key].lost || (!sample.value && !sample.site.empty());
+    sums[key].counted = sums[key].counted || sample.value;
+    if (sample.metric == "function_instructions")
+      sums[key].functions += sample.value.value_or(0);
+  }
+  return sums;
+}
+
+// Names of cases, at most four.
+std::string named(const std::set<Case>& cases)
+{
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& [workload, arguments] : cases) {
+    if (++count > kNamed)
+      return text + ", ...";
+    text += (text.empty() ? "" : ", ") + workload + (arguments.empty() ? "" : " ") + arguments;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
+{
+  std::vector<std::string> lines;
+  const auto say = [&](const std::string& what, const std::set<Case>& cases) {
+    if (!cases.empty())
+      lines.push_back(fmt::format("{} {}: {}: {}", cases.size(),
+                                  cases.size() == 1 ? "case" : "cases", what, named(cases)));
+  };
+  std::set<Case> counted[2];
+  const Run* const runs[] = {&base, &head};
+  constexpr const char* kNames[] = {"base", "head"};
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::set<Case> lost;
+    std::set<Case> differ;
+    for (const auto& [key, sum] : sums_of(*runs[i])) {
+      if (sum.counted)
+        counted[i].insert(key.first);
+      if (sum.lost)
+        lost.insert(key.first);
+      // Whole instructions by operations, added up in another order.
+      constexpr double kRounding = 1e-6;
+      if (sum.counted && sum.mean &&
+          std::abs(sum.functions - *sum.mean) > kRounding * std::abs(*sum.mean) + kRounding)
+        differ.insert(key.first);
+    }
+    say(fmt::format("the {} has functions without a value", kNames[i]), lost);
+    say(fmt::format("functions of the {} do not add up to instructions_mean: rows were lost or "
+                    "added",
+                    kNames[i]),
+        differ);
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::set<Case> alone;
+    std::ranges::set_difference(counted[i], counted[1 - i], std::inserter(alone, alone.end()));
+    say(fmt::format("the {} alone has functions", kNames[i]), alone);
+  }
+  return lines;
+}
+
 std::vector<FunctionCase> function_cases(const Run& base, const Run& head)
 {
   using Key = std::pair<std::string, std::string>;
@@ -266,7 +351,10 @@ std::string functions_report(const Run& base, const Run& head,
                              const std::vector<FunctionCase>& cases,
                              const FunctionReportOptions& options)
 {
-  std::string text =
+  std::string text;
+  for (const auto& line : options.warnings)
+    text += wrapped("WARNING: " + line);
+  text +=
       "kernel functions: instructions and calls of one operation, the mean of all\n"
       "(calls where both sides have as many are one figure)\n";
   for (const FunctionCase& one : cases)

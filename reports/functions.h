@@ -38,6 +38,11 @@ std::string_view source_function(std::string_view symbol);
 // Pure. Cases that both runs have such rows of, in the order of the base.
 std::vector<FunctionCase> function_cases(const Run& base, const Run& head);
 
+// Pure. What such a report must say first, a line each, base first: rows by function without a
+// value, cases that one run alone has, sums that are not the case's instructions_mean (rows were
+// lost).
+std::vector<std::string> function_shortcomings(const Run& base, const Run& head);
+
 // Pure. All functions of one case, the greatest changes first, whichever way, those of equal
 // changes by name. Their sums are the sums of instructions_mean of both sides. Symbols of one
 // source_function() are one; calls of a ".cold" part are jumps within it and not counted.
@@ -46,7 +51,8 @@ std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
                                              std::string_view workload, std::string_view arguments);
 
 struct FunctionReportOptions {
-  std::size_t top = 15;  // functions named of each case; the rest is one line
+  std::size_t top = 15;               // functions named of each case; the rest is one line
+  std::vector<std::string> warnings;  // lines before all else
 };
 
 // At most 75 columns of ASCII, a table a case: the rows and the rest add up to the total. A case

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/ktap.h"
 #include "base/printable.h"
@@ -45,6 +46,30 @@ std::string limit_text(const Limit& limit)
                         : fmt::format("{:.6g}", limit.value);
 }
 
+// What the medians do not show: by how much one boot, of an exact metric one repetition, is worse
+// than the other side has ever been, or than its twin.
+double worst_by(const GateRow& gate_row)
+{
+  const Watch better = gate_row.rule.better;
+  const bool exact = gate_row.rule.kind == MetricClass::exact;
+  const Side& base = gate_row.row.base;
+  const Side& head = gate_row.row.head;
+  const Twins twins = exact ? repetitions_of(base, head) : twins_of(base, head);
+  double worst = 0;
+  if (exact) {
+    const Spread left = *spread_of(twins.base);
+    const Spread right = *spread_of(twins.head);
+    if (better != Watch::higher)
+      worst = std::max(worst, right.max - left.max);
+    if (better != Watch::lower)
+      worst = std::max(worst, left.min - right.min);
+    return worst;
+  }
+  for (std::size_t i = 0; i < twins.base.size(); ++i)
+    worst = std::max(worst, worse_by(better, twins.base[i], twins.head[i]));
+  return worst;
+}
+
 // By the rule of reports, with the policy's limit as the floor.
 void judge_counted(GateRow& gate_row)
 {
@@ -68,7 +93,16 @@ void judge_counted(GateRow& gate_row)
         twins.base.size(), twins.base.size() == 1 ? "boot" : "boots", rule.placement * 100,
         kLeastBoots);
   } else if (change == Change::identical || worse <= limit) {
-    gate_row.verdict = GateVerdict::pass;
+    // Of a count of instructions, placement moves a boot.
+    const double tolerated =
+        rule.kind == MetricClass::exact ? limit : std::max(limit, rule.placement * std::abs(base));
+    const double worst = worst_by(gate_row);
+    gate_row.verdict = worst > tolerated ? GateVerdict::inconclusive : GateVerdict::pass;
+    if (worst > tolerated)
+      gate_row.why = fmt::format(
+          "the medians are not worse by more than {}, but one boot or "
+          "repetition is, by {}",
+          limit_text(rule.limit), number_text(worst));
   } else if (change == Change::overlap) {
     gate_row.verdict = GateVerdict::inconclusive;
     gate_row.overlaps = true;
@@ -83,10 +117,14 @@ void judge_counted(GateRow& gate_row)
 void judge_noisy(GateRow& gate_row, double level)
 {
   const NoisyEffect& effect = *gate_row.effect;
-  const double limit = gate_row.rule.limit.relative
-                           ? gate_row.rule.limit.value
-                           : gate_row.rule.limit.value / std::abs(effect.base.median);
-  const NoisyVerdict verdict = decide_noisy(effect, *gate_row.adjusted_p, level, limit);
+  const Limit& allowance = gate_row.rule.limit;
+  // An absolute limit is a share of the base, but of a base of 0.
+  const NoisyVerdict verdict =
+      !allowance.relative && effect.base.median == 0
+          ? decide_noisy_shift(effect, *gate_row.adjusted_p, level, allowance.value)
+          : decide_noisy(effect, *gate_row.adjusted_p, level,
+                         allowance.relative ? allowance.value
+                                            : allowance.value / std::abs(effect.base.median));
   switch (verdict) {
     case NoisyVerdict::too_few_boots:
       gate_row.verdict = GateVerdict::inconclusive;
@@ -227,6 +265,12 @@ bool is_judged_by_presence(GateRow& gate_row)
   if (base.failed)
     return say(GateVerdict::inconclusive,
                "the workload failed on the base, there is nothing to compare with: " + base.reason);
+  if (base.diverged || head.diverged)
+    return say(GateVerdict::inconclusive,
+               fmt::format("the replay did not do the recorded work, nothing is compared: {}",
+                           base.diverged && head.diverged ? base.reason + "; " + head.reason
+                           : base.diverged                ? base.reason
+                                                          : head.reason));
   if (base.case_failed || head.case_failed)  // the row that failed decides
     return say(GateVerdict::skip, fmt::format("{}: {}", base.case_failed ? "base" : "head",
                                               base.case_failed ? base.reason : head.reason));
@@ -284,9 +328,11 @@ Gate judge(const Comparison& comparison, const Policy& policy)
   for (const Gap& gap : comparison.head_gaps)
     gate.gaps.push_back({.side = "head", .gap = gap});
   std::vector<double> p;
-  std::vector<std::pair<std::string, std::string>> cases;
+  std::vector<PolicyTarget> targets;
   for (const ComparisonRow& row : comparison.rows) {
-    cases.emplace_back(row.workload, row.arguments);
+    targets.push_back({.metric = std::string(row.metric->name),
+                       .workload = row.workload,
+                       .arguments = row.arguments});
     const GateRule rule = policy.rule_for(*row.metric, row.workload, row.arguments);
     if (!is_looked_at(row, rule))
       continue;
@@ -319,7 +365,7 @@ Gate judge(const Comparison& comparison, const Policy& policy)
       row.blamed = blamed_rows(row.row, comparison.rows);
   }
   gate.notes = shortcomings(comparison);
-  for (auto& note : policy.unused(cases))
+  for (auto& note : policy.unused(targets))
     gate.notes.push_back(std::move(note));
   conclude(gate);
   return gate;
@@ -331,29 +377,45 @@ namespace
 constexpr std::string_view kAllFunctions = "*";
 
 // By how much the functions of the policy's allowances cost more, as far as these go. All functions
-// together are what the case costs more (`worse`): counted by function it is of one boot a side.
+// together are what the case costs more (`worse`): counted by function it is of one boot a side. A
+// function is forgiven once, by the first allowance that names it.
 double forgiven(const std::vector<Allowance>& allowances,
                 const std::vector<FunctionChange>& changes, double base, double worse)
 {
   double sum = 0;
+  double whole = 0;
+  std::set<std::string> named;
   for (const Allowance& allowance : allowances) {
     if (allowance.functions == kAllFunctions) {
-      sum += std::min(worse, allowed(allowance.limit, base));
+      whole = std::max(whole, allowed(allowance.limit, base));
       continue;
     }
     double change = 0;
     for (const FunctionChange& one : changes)
-      if (glob_match(allowance.functions, one.function))
+      if (glob_match(allowance.functions, one.function) && named.insert(one.function).second)
         change += one.change();
     sum += std::clamp(change, 0.0, allowed(allowance.limit, base));
   }
-  return sum;
+  return sum + std::clamp(worse - sum, 0.0, whole);
+}
+
+// Of both runs, each once.
+std::vector<std::string> functions_counted(const Run& base, const Run& head)
+{
+  std::set<std::string> names;
+  for (const Run* run : {&base, &head})
+    for (const Sample& sample : run->samples)
+      if (sample.value && is_function_metric(sample.metric))
+        names.emplace(source_function(sample.site));
+  return {names.begin(), names.end()};
 }
 
 }  // namespace
 
 void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Run& head)
 {
+  for (auto& note : policy.unused_functions(functions_counted(base, head)))
+    gate.notes.push_back(std::move(note));
   for (GateRow& row : gate.rows) {
     const bool failed = row.verdict == GateVerdict::fail && !row.row.head.failed;
     if (!(failed || row.overlaps) || !counts_instructions(row.row))
@@ -474,7 +536,7 @@ std::string gaps_junit(const Gate& gate)
     text += fmt::format(
         "    <testcase classname=\"runs\" name=\"{}\">\n      <{} message=\"{}\"/>\n"
         "    </testcase>\n",
-        side, gap.failed ? "failure" : "skipped",
+        escaped(gap_name(side, gap)), gap.failed ? "failure" : "skipped",
         escaped(gap.failed ? gap.text : "inconclusive: " + gap.text));
   return text + "  </testsuite>\n";
 }
@@ -535,6 +597,11 @@ std::string gate_junit(const Gate& gate)
       gate.count(GateVerdict::skip) + gate.count(GateVerdict::inconclusive) + gate.gaps.size() -
           failed_gaps(gate));
   text += gaps_junit(gate);
+  if (!gate.notes.empty())
+    text += fmt::format(
+        "  <testsuite name=\"notes\" tests=\"0\" failures=\"0\" skipped=\"0\">\n"
+        "    <system-out>{}</system-out>\n  </testsuite>\n",
+        escaped(fmt::format("{}", fmt::join(gate.notes, "\n"))));
   for (const auto& workload : workloads) {
     std::string cases;
     std::size_t tests = 0;
@@ -571,6 +638,17 @@ std::string gate_junit(const Gate& gate)
         escaped(workload), tests, failures, skipped, cases);
   }
   return text + "</testsuites>\n";
+}
+
+std::string error_junit(std::string_view error)
+{
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<testsuites name=\"rmaplab gate\" tests=\"1\" failures=\"0\" errors=\"1\">\n"
+      "  <testsuite name=\"runs\" tests=\"1\" failures=\"0\" errors=\"1\">\n"
+      "    <testcase classname=\"runs\" name=\"gate\">\n      <error message=\"{}\"/>\n"
+      "    </testcase>\n  </testsuite>\n</testsuites>\n",
+      escaped(error));
 }
 
 }  // namespace rmaplab

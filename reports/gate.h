@@ -64,7 +64,10 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
 // KTAP, version 1: a result a row, values as diagnostics before it. An inconclusive one is a
 // skip there, as KTAP has no word for it.
 std::string gate_ktap(const Gate& gate);
-// JUnit's XML: a suite a workload, a case a row, values as properties.
+// JUnit's XML: a suite a workload, a case a row, values as properties; what the notes say as the
+// output of a suite of its own.
 std::string gate_junit(const Gate& gate);
+// The same of a gate that could not be judged, so that no verdict of an earlier one stays behind.
+std::string error_junit(std::string_view error);
 
 }  // namespace rmaplab

@@ -361,10 +361,6 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
                      "\n";
   for (const auto& line : shortcomings(comparison))
     text += wrapped("WARNING: " + line, 2);
-  for (const auto& difference : comparison.incomparable)
-    text += wrapped(fmt::format("WARNING: runs differ in {}: {} -> {}", difference.key,
-                                difference.base, difference.head),
-                    2);
   text += kernel_line("base", base) + kernel_line("head", head);
   const std::string base_compiler = compiler_of(manifest_value(base, "kernel.version"));
   const std::string head_compiler = compiler_of(manifest_value(head, "kernel.version"));

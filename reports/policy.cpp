@@ -70,12 +70,11 @@ Result<Policy::Line> Policy::parse_line(const std::string& where,
       return expected(fmt::format("an allowance like 0.5% or 200, found \"{}\"", words[3]));
     return line;
   }
-  const auto metrics = all_metrics();
-  if (std::none_of(metrics.begin(), metrics.end(), [&](const Metric& metric) {
-        return glob_match(line.metrics, std::string(metric.name));
-      }))
-    return expected(
-        fmt::format("a metric, found \"{}\"; see `rmaplab list --metrics`", line.metrics));
+  for (const auto one : split(line.metrics, ','))
+    if (std::ranges::none_of(all_metrics(), [&](const Metric& metric) {
+          return glob_match(std::string(one), std::string(metric.name));
+        }))
+      return expected(fmt::format("a metric, found \"{}\"; see `rmaplab list --metrics`", one));
   if (verb == "ignore") {
     line.gated = false;
     return line;
@@ -105,6 +104,8 @@ std::optional<std::string> Policy::contradiction(const std::vector<Line>& lines,
     if (other.metrics != line.metrics || other.cases != line.cases ||
         (other.verb == "allow") != (line.verb == "allow"))
       continue;
+    if (line.verb == "allow" && other.allowed == line.allowed)
+      return fmt::format("{}: is {} again: an allowance counts once", line.where, other.where);
     const bool ignored = (other.verb == "ignore") != (line.verb == "ignore");
     const bool differs =
         other.verb == line.verb &&
@@ -174,14 +175,43 @@ std::vector<Allowance> Policy::allowances_for(const std::string& workload,
   return allowances;
 }
 
-std::vector<std::string> Policy::unused(
-    const std::vector<std::pair<std::string, std::string>>& cases) const
+std::vector<std::string> Policy::unused(const std::vector<PolicyTarget>& targets) const
 {
   std::vector<std::string> notes;
-  for (const Line& line : lines_)
-    if (std::none_of(cases.begin(), cases.end(),
-                     [&](const auto& one) { return fits(line.cases, one.first, one.second); }))
-      notes.push_back(fmt::format("{}: no case of these runs is {}", line.where, line.cases));
+  for (const Line& line : lines_) {
+    bool all_there = true;
+    for (const auto one : split(line.cases, ','))
+      if (std::ranges::none_of(targets, [&](const PolicyTarget& target) {
+            return fits(std::string(one), target.workload, target.arguments);
+          })) {
+        notes.push_back(fmt::format("{}: no case of these runs is {}", line.where, one));
+        all_there = false;
+      }
+    if (line.allowed || !all_there)
+      continue;
+    for (const auto one : split(line.metrics, ','))
+      if (std::ranges::none_of(targets, [&](const PolicyTarget& target) {
+            return glob_match(std::string(one), target.metric) &&
+                   fits(line.cases, target.workload, target.arguments);
+          }))
+        notes.push_back(
+            fmt::format("{}: {} has no row of {} in these runs", line.where, line.cases, one));
+  }
+  return notes;
+}
+
+std::vector<std::string> Policy::unused_functions(const std::vector<std::string>& functions) const
+{
+  std::vector<std::string> notes;
+  for (const Line& line : lines_) {
+    if (!line.allowed || functions.empty())
+      continue;
+    for (const auto one : split(line.metrics, ','))
+      if (std::ranges::none_of(functions, [&](const std::string& name) {
+            return glob_match(std::string(one), name);
+          }))
+        notes.push_back(fmt::format("{}: no function of these runs is {}", line.where, one));
+  }
   return notes;
 }
 

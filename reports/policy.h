@@ -43,6 +43,13 @@ struct Allowance {
   Limit limit;  // relative: of the base's instructions of the case
 };
 
+// A row that a policy may speak of.
+struct PolicyTarget {
+  std::string metric;
+  std::string workload;
+  std::string arguments;
+};
+
 // What the gate does with one metric of one case.
 struct GateRule {
   bool gated = false;
@@ -71,10 +78,11 @@ class Policy
   // Those for a case, in the order of the text.
   std::vector<Allowance> allowances_for(const std::string& workload,
                                         const std::string& arguments) const;
-  // "NAME:LINE: no case of these runs is fork_falt:*", of each line whose cases fit none of
-  // `cases`, workload and arguments of each.
-  std::vector<std::string> unused(
-      const std::vector<std::pair<std::string, std::string>>& cases) const;
+  // "NAME:LINE: no case of these runs is fork_falt:*": a line for each element of a list that fits
+  // none of the rows.
+  std::vector<std::string> unused(const std::vector<PolicyTarget>& targets) const;
+  // The same of the functions of allowances; nothing where none are known.
+  std::vector<std::string> unused_functions(const std::vector<std::string>& functions) const;
 
  private:
   struct Line {

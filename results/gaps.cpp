@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace rmaplab
@@ -17,15 +19,43 @@ namespace
 
 constexpr std::uint64_t kMostBoots = 100'000;
 
-// failure.1, failure.2, ... in the order of their numbers.
-std::map<std::uint64_t, std::string> failures_of(const Manifest& manifest)
+constexpr std::uint64_t kMostCases = 1'000'000;
+constexpr std::string_view kCasesOf = "plan.cases.";
+
+// failure.1, failure.2, ... in the order of their numbers; others first.
+std::multimap<std::uint64_t, std::string> failures_of(const Manifest& manifest)
 {
-  constexpr std::string_view kPrefix = "failure.";
-  std::map<std::uint64_t, std::string> failures;
+  constexpr std::string_view kFailure = "failure";
+  std::multimap<std::uint64_t, std::string> failures;
   for (const auto& [key, value] : manifest)
-    if (key.starts_with(kPrefix))
-      failures[parse_u64(key.substr(kPrefix.size())).value_or(0)] = value;
+    if (key == kFailure || key.starts_with(std::string(kFailure) + "."))
+      failures.emplace(parse_u64(key.substr(std::min(key.size(), kFailure.size() + 1))).value_or(0),
+                       value);
   return failures;
+}
+
+struct PlannedPass {
+  std::string pass;
+  std::uint64_t cases = 0;
+};
+
+// "bare=57 state=57"; nothing where a word is something else, or a pass is there twice.
+std::optional<std::vector<PlannedPass>> passes_of(std::string_view text)
+{
+  std::vector<PlannedPass> passes;
+  for (const auto word : split_blanks(text)) {
+    const auto equals = word.find('=');
+    if (equals == std::string_view::npos)
+      return std::nullopt;
+    const auto cases = parse_u64(word.substr(equals + 1));
+    const std::string pass(word.substr(0, equals));
+    const bool twice =
+        std::ranges::any_of(passes, [&](const PlannedPass& one) { return one.pass == pass; });
+    if (!cases || *cases > kMostCases || pass.empty() || twice)
+      return std::nullopt;
+    passes.push_back({.pass = pass, .cases = *cases});
+  }
+  return passes;
 }
 
 // By boot and pass: cases that have a row, whatever it says.
@@ -38,7 +68,46 @@ CasesSeen cases_seen(const std::vector<Sample>& samples)
   return seen;
 }
 
+void add_lost_log(const Manifest& manifest, std::vector<Gap>& gaps)
+{
+  const std::string lost = manifest_value(manifest, "kernel_log.lost");
+  if (!lost.empty() && lost != "0")
+    gaps.push_back({.text = fmt::format("the kernel's log lost {}: complaints may be among them",
+                                        printable(lost))});
+}
+
 }  // namespace
+
+Result<> check_plan_keys(const std::string& name, const Manifest& manifest)
+{
+  const auto expected = [&](const std::string& key, const std::string& what) {
+    return Error{.code = Errc::parse,
+                 .context = fmt::format("{}: {} is \"{}\", expected {}", name, printable(key),
+                                        printable(manifest_value(manifest, key)), what)};
+  };
+  std::optional<std::uint64_t> boots;
+  for (const char* key : {"replicas", "plan.boots"}) {
+    if (!manifest.contains(key))
+      continue;
+    const auto number = parse_u64(manifest_value(manifest, key));
+    if (!number || *number < 1 || *number > kMostBoots)
+      return expected(key, fmt::format("a number from 1 to {}", kMostBoots));
+    if (boots && *boots != *number)
+      return expected(key, fmt::format("{}, as replicas says", *boots));
+    boots = number;
+  }
+  for (const auto& [key, value] : manifest) {
+    if (!key.starts_with(kCasesOf) && key != kPlanCases)
+      continue;
+    const auto boot =
+        key.starts_with(kCasesOf) ? parse_u64(key.substr(kCasesOf.size())) : std::nullopt;
+    if (!boots || !boot || *boot < 1 || *boot > *boots)
+      return expected(key, "the cases of a boot of plan.boots");
+    if (!passes_of(value))
+      return expected(key, "words like bare=57, each pass once");
+  }
+  return ok();
+}
 
 std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& samples)
 {
@@ -57,12 +126,11 @@ std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& sa
       gaps.push_back({.text = fmt::format("boot {} of {}: no rows", boot, boots)});
       continue;
     }
-    const std::string cases = manifest_value(manifest, fmt::format("{}.{}", kPlanCases, boot));
-    for (const auto word : split_blanks(cases)) {
-      const auto equals = word.find('=');
-      const std::string pass(word.substr(0, equals));
-      const std::uint64_t planned =
-          equals == std::string_view::npos ? 0 : parse_u64(word.substr(equals + 1)).value_or(0);
+    const std::string key = fmt::format("{}{}", kCasesOf, boot);
+    if (manifest.contains("plan.boots") && !manifest.contains(key))
+      gaps.push_back({.text = fmt::format("boot {} of {}: its plan is not known", boot, boots)});
+    const auto passes = passes_of(manifest_value(manifest, key));
+    for (const auto& [pass, planned] : passes.value_or(std::vector<PlannedPass>())) {
       const auto found = seen.find({number, pass});
       const std::size_t there = found == seen.end() ? 0 : found->second.size();
       if (there < planned)
@@ -70,6 +138,14 @@ std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& sa
                                             boot, boots, planned - there, planned, pass)});
     }
   }
+  add_lost_log(manifest, gaps);
+  std::set<std::string> with_rows;
+  for (const Sample& sample : samples)
+    with_rows.insert(sample.workload);
+  constexpr std::string_view kWorkload = "workload.";
+  for (const auto& [key, value] : manifest)
+    if (key.starts_with(kWorkload) && !with_rows.contains(key.substr(kWorkload.size())))
+      gaps.push_back({.text = fmt::format("{} has no rows", key.substr(kWorkload.size()))});
   return gaps;
 }
 

@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/files.h"
+#include "base/printable.h"
 #include "base/regular_file.h"
 #include "base/text.h"
 
@@ -45,9 +48,28 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
   auto reject = [&](const std::string& expected) {
     return Error{.code = Errc::parse, .context = name + ": " + expected};
   };
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object())
+  std::set<std::string> keys;
+  std::string twice;
+  const auto on_key = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (event == nlohmann::json::parse_event_t::key && depth == 1 &&
+        !keys.insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
+    return true;
+  };
+  nlohmann::json json;
+  try {
+    json = nlohmann::json::parse(text, on_key);
+  } catch (const nlohmann::json::parse_error& e) {
+    const auto before = text.substr(0, std::min<std::size_t>(e.byte, text.size()));
+    return Error{
+        .code = Errc::parse,
+        .context = fmt::format("{}:{}: expected one JSON object, byte {} is no part of one", name,
+                               1 + std::count(before.begin(), before.end(), '\n'), e.byte)};
+  }
+  if (!json.is_object())
     return reject("expected one JSON object");
+  if (!twice.empty())
+    return reject(fmt::format("has \"{}\" twice", printable(twice)));
   const auto version = json.find("manifest_version");
   if (version == json.end() || !version->is_number_integer())
     return reject("expected a whole number \"manifest_version\"");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <ctime>
+#include <optional>
 
 #include "base/files.h"
 #include "base/regular_file.h"
@@ -50,6 +51,33 @@ Result<> check_text(const std::string& name, std::string_view csv, std::size_t r
                     "since it was stored",
                     found, wanted));
   return ok();
+}
+
+// What the manifest says otherwise; nothing where a row is one of its.
+std::optional<std::string> what_contradicts(const Manifest& manifest, const Sample& sample)
+{
+  const std::string key = "workload." + sample.workload;
+  const std::string version = manifest_value(manifest, key);
+  if (version.empty())
+    return fmt::format("workload is {}, and manifest.json has no {}", sample.workload, key);
+  if (version != std::to_string(sample.workload_version))
+    return fmt::format("workload_version is {}, expected {}, that of {} in manifest.json",
+                       sample.workload_version, version, sample.workload);
+  const std::string boots = manifest_value(manifest, "plan.boots");
+  if (boots.empty())
+    return std::nullopt;
+  const int boot = std::max(sample.boot, 1);
+  if (static_cast<std::uint64_t>(boot) > parse_u64(boots).value_or(0))
+    return fmt::format("boot is {}, expected at most {}, plan.boots in manifest.json", sample.boot,
+                       boots);
+  const std::string planned = manifest_value(manifest, fmt::format("{}.{}", kPlanCases, boot));
+  const auto words = split_blanks(planned);
+  if (!planned.empty() && std::ranges::none_of(words, [&](std::string_view word) {
+        return word.substr(0, word.find('=')) == sample.pass;
+      }))
+    return fmt::format("pass is \"{}\", expected one of plan.cases.{} in manifest.json: {}",
+                       sample.pass, boot, planned);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -112,24 +140,32 @@ Result<Run> read_run(const fs::path& folder)
   auto manifest = read_manifest(given / "manifest.json");
   if (!manifest)
     return manifest.error();
+  const std::string manifest_name = (given / "manifest.json").string();
+  if (manifest_value(*manifest, "mode").empty())
+    return Error{.code = Errc::parse,
+                 .context = manifest_name + ": expected \"mode\": host, exact or smp"};
+  if (auto good = check_plan_keys(manifest_name, *manifest); !good)
+    return good.error();
   const fs::path file = given / "samples.csv";
   const auto csv = read_regular_file(file);
   if (!csv)
     return csv.error();
+  std::optional<std::string> id;
   auto samples =
       parse_samples(file.string(), *csv, [&](const Sample& sample) -> std::optional<std::string> {
-        const std::string wanted = manifest_value(*manifest, "workload." + sample.workload);
-        if (wanted.empty() || wanted == std::to_string(sample.workload_version))
-          return std::nullopt;
-        return fmt::format("workload_version is {}, expected {}, that of {} in manifest.json",
-                           sample.workload_version, wanted, sample.workload);
+        if (!id)
+          id = sample.run;
+        if (*id != sample.run)
+          return fmt::format("run is \"{}\", expected \"{}\" as above", sample.run, *id);
+        return what_contradicts(*manifest, sample);
       });
   if (!samples)
     return samples.error();
   if (auto good = check_text(file.string(), *csv, samples->size(), *manifest); !good)
     return good.error();
   Run run{.folder = given, .manifest = *std::move(manifest), .samples = *std::move(samples)};
-  run.checked = !manifest_value(run.manifest, kChecksum).empty();
+  run.checked = !manifest_value(run.manifest, kChecksum).empty() &&
+                !manifest_value(run.manifest, kRows).empty();
   run.gaps = gaps_of(run.manifest, run.samples);
   std::error_code error;
   for (const auto& [name, text] : {std::pair{"dmesg.txt", &run.dmesg}, {"config", &run.config}}) {
@@ -146,14 +182,30 @@ Result<Run> read_run(const fs::path& folder)
 Result<Run> read_runs(const fs::path& folder)
 {
   std::error_code error;
-  if (fs::exists(folder / "manifest.json", error) || folder.extension() == ".partial")
+  if (fs::exists(folder / "manifest.json", error)) {
+    for (const auto& entry : fs::directory_iterator(folder, error))
+      if (fs::exists(entry.path() / "manifest.json", error))
+        return Error{.code = Errc::usage,
+                     .context = fmt::format("{} is a run and holds runs, {} for one: give one of "
+                                            "them, or a folder of boots only",
+                                            folder.string(), entry.path().filename().string())};
+    return read_run(folder);
+  }
+  if (folder.extension() == ".partial")
     return read_run(folder);
   std::vector<fs::path> folders;
   std::vector<Gap> gaps;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const fs::path& path = entry.path();
-    if (!fs::is_directory(path, error))
+    const std::string name = path.filename();
+    if (!fs::is_directory(path, error)) {
+      // A report or a note may lie beside the boots; what is called like one was one.
+      if (fs::is_symlink(path, error) && !fs::exists(path, error))
+        gaps.push_back({.text = name + " is a link to nothing: no boot is known"});
+      else if (name.find_first_not_of("0123456789") == std::string::npos)
+        gaps.push_back({.text = name + " is no folder: no boot is known"});
       continue;
+    }
     if (path.extension() == ".partial")
       gaps.push_back({.text = path.filename().string() + " is a boot that was not finished"});
     else if (!fs::exists(path / "manifest.json", error))

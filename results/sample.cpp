@@ -64,6 +64,15 @@ struct RawRow {
   const char* site = "";  // older files have no such column
 };
 
+constexpr double kGreatest = 1e18;  // sums and squares of it are numbers still
+
+// What is a difference of two readings, between which others may have freed.
+bool may_be_negative(std::string_view metric)
+{
+  return metric.starts_with("slab_") || metric.starts_with("unfreed_") ||
+         metric.starts_with("live_") || metric == "map_count_headroom";
+}
+
 // What was expected, or nothing when the row is good.
 std::optional<std::string> convert(const RawRow& row, Sample& sample)
 {
@@ -90,6 +99,10 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
     sample.value = parse_double(row.value);
     if (!sample.value || !std::isfinite(*sample.value))
       return fmt::format("value is \"{}\", expected a number where status is ok", row.value);
+    if (!(std::abs(*sample.value) <= kGreatest))
+      return fmt::format("value is \"{}\", expected at most {:g}", row.value, kGreatest);
+    if (*sample.value < 0 && !may_be_negative(row.metric))
+      return fmt::format("value is \"{}\", expected 0 or more of {}", row.value, row.metric);
   } else if (*row.value) {
     return fmt::format("value is \"{}\", expected nothing where status is {}", row.value,
                        row.status);
@@ -111,11 +124,12 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   return std::nullopt;
 }
 
-// What makes a value the same value; a failure or a skip may be told more than once.
+// What makes a value the same value, in whatever pass. A failure or a skip may be told more than
+// once, but nothing is both a value and a skip.
 std::string identity_of(const Sample& sample)
 {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", sample.boot, sample.workload, sample.arguments,
-                     sample.repetition, sample.metric, sample.pass, sample.site);
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", sample.boot, sample.workload, sample.arguments,
+                     sample.repetition, sample.metric, sample.site);
 }
 
 }  // namespace
@@ -159,7 +173,11 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
   if (text.back() != '\n')
     return reject(lines_of(text).size(), "file is cut off: the last line has no newline");
   std::vector<Sample> samples;
-  std::unordered_map<std::string, std::size_t> seen;  // values, and the line of each
+  struct Seen {
+    std::size_t line;
+    bool value;
+  };
+  std::unordered_map<std::string, Seen> seen;  // values and skips, and the line of the first
   std::size_t line = 1;
   try {
     Reader reader(name, text.data(), text.data() + text.size());
@@ -179,12 +197,18 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
         return reject(line, *expected);
       if (const auto expected = check ? check(sample) : std::nullopt)
         return reject(line, *expected);
-      if (sample.value)
-        if (const auto [first, is_new] = seen.emplace(identity_of(sample), line); !is_new)
-          return reject(line, fmt::format("this value was there already, in line {}: {} {} {} "
-                                          "of boot {}, pass {}",
-                                          first->second, sample.workload, sample.arguments,
+      if (sample.status != SampleStatus::fail) {
+        const Seen now{.line = line, .value = sample.value.has_value()};
+        const auto [first, is_new] = seen.emplace(identity_of(sample), now);
+        if (!is_new && (now.value || first->second.value))
+          return reject(line, fmt::format("this value was there already{}, in line {}: {} {} {} of "
+                                          "boot {}, pass {}",
+                                          now.value == first->second.value ? ""
+                                          : now.value                      ? ", as a skip"
+                                                                           : ", with a value",
+                                          first->second.line, sample.workload, sample.arguments,
                                           sample.metric, sample.boot, sample.pass));
+      }
       samples.push_back(std::move(sample));
     }
   } catch (const io::error::duplicated_column_in_header& e) {

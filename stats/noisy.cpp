@@ -55,6 +55,19 @@ NoisyVerdict decide_noisy(const NoisyEffect& effect, double adjusted_p, double l
   return NoisyVerdict::undecided;
 }
 
+NoisyVerdict decide_noisy_shift(const NoisyEffect& effect, double adjusted_p, double level,
+                                double limit)
+{
+  if (effect.smallest_p > level)
+    return NoisyVerdict::too_few_boots;
+  if (adjusted_p <= level && std::abs(effect.shift.estimate) > limit)
+    return effect.shift.estimate < 0 ? NoisyVerdict::lower : NoisyVerdict::higher;
+  const Interval& interval = effect.shift.interval;
+  if (one_value(effect) || (interval.low >= -limit && interval.high <= limit))
+    return NoisyVerdict::unchanged;
+  return NoisyVerdict::undecided;
+}
+
 bool inconclusive(NoisyVerdict verdict)
 {
   return verdict == NoisyVerdict::undecided || verdict == NoisyVerdict::too_few_boots;

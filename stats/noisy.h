@@ -56,6 +56,11 @@ enum class NoisyVerdict {
 //   one metric but not for so many (boots_needed() tells beforehand).
 NoisyVerdict decide_noisy(const NoisyEffect& effect, double adjusted_p, double level, double floor);
 
+// The same by a limit in the metric's unit, which needs no base that is not 0: lower, higher where
+// the estimated shift is beyond it, unchanged where the shift's whole interval is within.
+NoisyVerdict decide_noisy_shift(const NoisyEffect& effect, double adjusted_p, double level,
+                                double limit);
+
 // Neither changed nor shown to be unchanged: what a gate may not pass.
 bool inconclusive(NoisyVerdict verdict);
 

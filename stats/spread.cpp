@@ -45,7 +45,7 @@ Change decide_exact(std::span<const double> base, std::span<const double> head)
       (left->min == left->max && right->min == right->max && left->median == right->median))
     return Change::identical;
   if (left->median == right->median)
-    return Change::within;  // an exact metric that is not: the report shows its range
+    return right->min >= left->min && right->max <= left->max ? Change::within : Change::overlap;
   return right->median < left->median ? Change::lower : Change::higher;
 }
 

@@ -28,7 +28,8 @@ enum class Change {
   few,      // beyond the floor, and within what so few boots cannot tell from placement
 };
 
-// Class exact: equal, or changed. Both sides' medians.
+// Class exact: equal, or changed. Both sides' medians; where these are equal and a value of the
+// head is outside of the base's range, overlap: what is exact does not differ from boot to boot.
 Change decide_exact(std::span<const double> base, std::span<const double> head);
 
 // With fewer boots a side there is no range to speak of.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace rmaplab
 {
 namespace
@@ -272,6 +274,144 @@ TEST(Gate, AFailureNamesWhatChangedMostWithinItsCase)
   EXPECT_EQ(gate.rows[0].blamed[0], "anon_vma_clone: +90 instructions/op");
 }
 
+// Each of these was a PASS.
+
+std::vector<Sample> skipped_in(std::vector<Sample> samples, std::initializer_list<int> boots_hit)
+{
+  for (Sample& sample : samples)
+    if (std::find(boots_hit.begin(), boots_hit.end(), sample.boot) != boots_hit.end()) {
+      sample.value.reset();
+      sample.status = SampleStatus::skip;
+      sample.reason = "the guest idled";
+    }
+  return samples;
+}
+
+TEST(Gate, AReplayThatDivergedOnBothSidesIsInconclusive)
+{
+  const auto side = [](double instructions, std::vector<double> diverged) {
+    return boots("instructions", {instructions, instructions, instructions}) +
+           boots("replay_diverged", diverged);
+  };
+  const Gate both = judged(side(1000, {3, 3, 3}), side(9000, {3, 3, 3}));
+  EXPECT_EQ(both.verdict, GateVerdict::inconclusive);
+  EXPECT_NE(both.rows[0].why.find("base: 3 calls of the replay"), std::string::npos);
+  EXPECT_NE(both.rows[0].why.find("; head: 3 calls of the replay"), std::string::npos);
+  // Once is enough.
+  EXPECT_EQ(judged(side(1000, {0, 0, 0}), side(1000, {0, 0, 3})).verdict, GateVerdict::fail);
+}
+
+TEST(Gate, ABootWithoutAValueIsInconclusiveWhereverItIs)
+{
+  const auto whole = boots("instructions", {1000, 1000, 1000});
+  const auto holed = skipped_in(whole, {2, 3});
+  for (const auto& [base, head] : {std::pair{holed, holed}, {whole, holed}, {holed, whole}}) {
+    const Gate gate = judged(base, head);
+    EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+    EXPECT_NE(gate.rows[0].why.find("boot 2 has no value on the"), std::string::npos);
+  }
+  const auto times = boots("wall_time", {100, 101, 102, 103, 104, 105, 106, 107});
+  EXPECT_EQ(judged(times, skipped_in(times, {7, 8})).rows[0].why,
+            "boot 7 has no value on the head: the guest idled");
+}
+
+TEST(Gate, LostRepetitionsAreInconclusive)
+{
+  auto base = boots("wall_time", {100, 101, 102, 103, 104});
+  auto again = base;
+  for (Sample& sample : again)
+    sample.repetition = 1;
+  base = base + again;
+  auto head = base;
+  head.pop_back();
+  EXPECT_EQ(judged(base, base).verdict, GateVerdict::pass);
+  EXPECT_EQ(judged(base, head).rows[0].why, "boot 5 has 1 of 2 repetitions on the head");
+}
+
+TEST(Gate, ARepetitionThatOneSideAddsDoesNotHalveAChange)
+{
+  auto more = boots("instructions", {1});
+  more[0].repetition = 1;
+  EXPECT_EQ(judged(boots("instructions", {1000}), boots("instructions", {1300}) + more).verdict,
+            GateVerdict::inconclusive);
+}
+
+TEST(Gate, OneBootThatIsWorseIsNoPassWhateverTheMedians)
+{
+  EXPECT_EQ(verdict("live_anon_vma", {21, 21, 21}, {21, 21, 71}), GateVerdict::inconclusive);
+  EXPECT_EQ(verdict("live_anon_vma", {21, 21, 71}, {21, 21, 71}), GateVerdict::pass);
+  EXPECT_EQ(verdict("instructions", {1000, 1000, 1000}, {1000, 1000, 1500}),
+            GateVerdict::inconclusive);
+  EXPECT_EQ(verdict("instructions", {1000, 1000, 1000}, {1000, 1000, 1005}), GateVerdict::pass);
+}
+
+TEST(Gate, BootsOfOneReplicaCountOnceInTheExactLab)
+{
+  const auto side = [](double value, std::vector<int> replicas) {
+    rmaplab::Run run{.manifest = {{"mode", "exact"}},
+                     .samples = boots("instructions", std::vector<double>(replicas.size(), value))};
+    for (std::size_t i = 0; i < replicas.size(); ++i)
+      run.samples[i].replica = replicas[i];
+    return run;
+  };
+  const auto verdict_of = [](const rmaplab::Run& base, const rmaplab::Run& head) {
+    return judge(compare_runs(base, head), Policy());
+  };
+  EXPECT_EQ(verdict_of(side(1000, {1, 2, 3}), side(1008, {1, 2, 3})).verdict, GateVerdict::fail);
+  const Gate copies = verdict_of(side(1000, {1, 1, 1}), side(1008, {1, 1, 1}));
+  EXPECT_EQ(copies.verdict, GateVerdict::inconclusive);
+  ASSERT_FALSE(copies.notes.empty());
+  EXPECT_EQ(copies.notes[0], "base: 3 boots are of 1 replica: equal starts count once");
+  EXPECT_EQ(verdict_of(side(1000, {1, 2, 3}), side(1000, {4, 5, 6})).verdict,
+            GateVerdict::inconclusive);
+}
+
+TEST(Gate, WhatTheRunsDifferInIsTold)
+{
+  const rmaplab::Run base{.manifest = {{"mode", "exact"}, {"machine.cpus", "1"}},
+                          .samples = boots("vmas", {10, 10})};
+  const rmaplab::Run head{.manifest = {{"mode", "exact"}, {"machine.cpus", "2"}},
+                          .samples = boots("vmas", {10})};
+  EXPECT_EQ(judge(compare_runs(base, head), Policy()).notes,
+            (std::vector<std::string>{"the base has 2 boots, the head 1",
+                                      "runs differ in machine.cpus: 1 -> 2"}));
+}
+
+TEST(Gate, AnAbsoluteLimitHoldsFromABaseOfZeroToo)
+{
+  const std::vector<double> none(8, 0);
+  const std::vector<double> many = {5000, 5001, 5002, 5003, 5004, 5005, 5006, 5007};
+  EXPECT_EQ(verdict("anon_vma_waits", none, many, "limit anon_vma_waits * 100\n"),
+            GateVerdict::fail);
+  EXPECT_EQ(verdict("anon_vma_waits", none, many, "limit anon_vma_waits * 1000000\n"),
+            GateVerdict::pass);
+  EXPECT_EQ(verdict("anon_vma_waits", none, none, "limit anon_vma_waits * 100\n"),
+            GateVerdict::pass);
+}
+
+TEST(Gate, AFunctionIsForgivenOnce)
+{
+  const auto base = boots("instructions", {1000, 1000, 1000}) +
+                    boots("function_instructions", {100, 100, 100}, "unlink_anon_vmas");
+  const auto head = boots("instructions", {1060, 1060, 1060}) +
+                    boots("function_instructions", {130, 130, 130}, "unlink_anon_vmas");
+  EXPECT_EQ(judged(base, head, "allow unlink_anon_vmas * 3%\n").verdict, GateVerdict::fail);
+  EXPECT_EQ(judged(base, head, "allow unlink_anon_vmas * 3%\nallow unlink_* * 3%\n").verdict,
+            GateVerdict::fail);
+}
+
+TEST(Gate, EachWordOfAPolicyThatHasNoEffectIsTold)
+{
+  EXPECT_EQ(judged(boots("vmas", {10}), boots("vmas", {10}),
+                   "limit vmas fork_flat,fork_falt 1\nlimit walk_sleeps fork_flat 0\n")
+                .notes,
+            (std::vector<std::string>{"p:1: no case of these runs is fork_falt",
+                                      "p:2: fork_flat has no row of walk_sleeps in these runs"}));
+  const auto side = boots("instructions", {1000}) + boots("function_instructions", {9}, "a");
+  EXPECT_EQ(judged(side, side, "allow a,b * 1%\n").notes,
+            std::vector<std::string>{"p:1: no function of these runs is b"});
+}
+
 TEST(GateKtap, AVerdictIsOneResultWithItsValuesBefore)
 {
   EXPECT_EQ(gate_ktap(judged(boots("vmas", {10}), boots("vmas", {11}))),
@@ -300,6 +440,9 @@ TEST(GateJunit, FailuresAndSkipsAreCountedAndTextIsEscaped)
   EXPECT_EQ(gate_junit(judged(boots("vmas", {1}), failed)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
             "<testsuites name=\"rmaplab gate\" tests=\"1\" failures=\"1\" skipped=\"0\">\n"
+            "  <testsuite name=\"notes\" tests=\"0\" failures=\"0\" skipped=\"0\">\n"
+            "    <system-out>1 row failed: fork_flat vmas=16 kind=x: vmas</system-out>\n"
+            "  </testsuite>\n"
             "  <testsuite name=\"fork_flat\" tests=\"1\" failures=\"1\" skipped=\"0\">\n"
             "    <testcase classname=\"fork_flat\" name=\"fork_flat vmas=16 kind=x: vmas\">\n"
             "      <properties>\n"

@@ -129,7 +129,7 @@ TEST(Policy, CasesThatNoRunHasAreNamed)
 {
   const auto policy = Policy::parse("p", "limit vmas fork_falt:* 1\nlimit vmas fork_* 2\n");
   ASSERT_TRUE(policy);
-  EXPECT_EQ(policy->unused({{"fork_flat", "vmas=1"}}),
+  EXPECT_EQ(policy->unused({{"vmas", "fork_flat", "vmas=1"}}),
             std::vector<std::string>{"p:1: no case of these runs is fork_falt:*"});
 }
 

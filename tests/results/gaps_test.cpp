@@ -32,16 +32,30 @@ TEST(Gaps, AWholeRunHasNone)
 
 TEST(Gaps, CasesWithoutRowsAreCountedByBootAndPass)
 {
-  EXPECT_EQ(texts({{"plan.boots", "2"}, {"plan.cases.1", "bare=3 state=2"}},
-                  {row(1, "bare", "n=1"), row(1, "bare", "n=1"), row(2, "bare")}),
-            (Texts{"boot 1 of 2: 2 of 3 cases of pass bare have no rows",
-                   "boot 1 of 2: 2 of 2 cases of pass state have no rows"}));
+  EXPECT_EQ(
+      texts({{"plan.boots", "2"}, {"plan.cases.1", "bare=3 state=2"}, {"plan.cases.2", "bare=1"}},
+            {row(1, "bare", "n=1"), row(1, "bare", "n=1"), row(2, "bare")}),
+      (Texts{"boot 1 of 2: 2 of 3 cases of pass bare have no rows",
+             "boot 1 of 2: 2 of 2 cases of pass state have no rows"}));
 }
 
 TEST(Gaps, ABootWithoutRowsIsOne)
 {
   EXPECT_EQ(texts({{"replicas", "3"}}, {row(1, "bare"), row(3, "bare")}),
             Texts{"boot 2 of 3: no rows"});
+}
+
+TEST(Gaps, WhatIsNotKnownOrLostIsOne)
+{
+  EXPECT_EQ(texts({{"plan.boots", "1"}}, {row(1, "bare")}),
+            Texts{"boot 1 of 1: its plan is not known"});
+  EXPECT_EQ(texts({{"kernel_log.lost", "500 or more records"}}, {}),
+            Texts{"the kernel's log lost 500 or more records: complaints may be among them"});
+  EXPECT_EQ(texts({{"workload.w", "1"}, {"workload.gone", "1"}}, {row(1, "bare")}),
+            Texts{"gone has no rows"});
+  EXPECT_EQ(
+      texts({{"failure", "a"}, {"failure.x", "b"}, {"failure.y", "c"}}, {}),
+      (Texts{"failed: a boot failed: a", "failed: a boot failed: b", "failed: a boot failed: c"}));
 }
 
 TEST(Gaps, FailedBootsComeFirstInTheirOrder)

@@ -87,12 +87,24 @@ TEST(ParseManifest, ArrayIsRejected)
 
 TEST(ParseManifest, CutOffTextIsRejected)
 {
-  EXPECT_EQ(error_of(R"({"manifest_version": 1, "mo)"), "m.json: expected one JSON object");
+  EXPECT_EQ(error_of(R"({"manifest_version": 1, "mo)"),
+            "m.json:1: expected one JSON object, byte 28 is no part of one");
 }
 
 TEST(ParseManifest, EmptyTextIsRejected)
 {
-  EXPECT_EQ(error_of(""), "m.json: expected one JSON object");
+  EXPECT_EQ(error_of(""), "m.json:1: expected one JSON object, byte 1 is no part of one");
+}
+
+TEST(ParseManifest, AKeyThatIsThereTwiceIsRejected)
+{
+  EXPECT_EQ(error_of("{\"manifest_version\": 1,\n\"plan.boots\": \"3\", \"plan.boots\": \"1\"}"),
+            "m.json: has \"plan.boots\" twice");
+}
+
+TEST(ParseManifest, AnErrorNamesTheLine)
+{
+  EXPECT_EQ(error_of("{\"manifest_version\": 1}\ngarbage").substr(0, 8), "m.json:2");
 }
 
 TEST(Incomparable, ModeIsReportedWithBothValues)

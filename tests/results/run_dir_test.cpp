@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -37,8 +40,13 @@ class RunDir : public testing::Test
 
 Run example()
 {
-  return {.manifest = {{"mode", "exact"}},
-          .samples = {{.run = "one", .metric = "vmas", .unit = "VMAs", .value = 64.0}},
+  return {.manifest = {{"mode", "exact"}, {"workload.w", "1"}},
+          .samples = {{.run = "one",
+                       .workload = "w",
+                       .workload_version = 1,
+                       .metric = "vmas",
+                       .unit = "VMAs",
+                       .value = 64.0}},
           .dmesg = "[0.0] Linux\n",
           .config = "CONFIG_MMU=y\n"};
 }
@@ -168,9 +176,15 @@ class RunDirs : public testing::Test
   // One run of this kernel, with a value a boot.
   void store(const std::string& name, const std::string& release, std::vector<int> boots)
   {
-    rmaplab::Run run{.manifest = {{"mode", "host"}, {"kernel.release", release}}};
+    rmaplab::Run run{
+        .manifest = {{"mode", "host"}, {"kernel.release", release}, {"workload.w", "1"}}};
     for (const int boot : boots)
-      run.samples.push_back({.boot = boot, .metric = "vmas", .unit = "VMAs", .value = 1.0});
+      run.samples.push_back({.boot = boot,
+                             .workload = "w",
+                             .workload_version = 1,
+                             .metric = "vmas",
+                             .unit = "VMAs",
+                             .value = 1.0});
     auto writer = RunWriter::create(temp_->path() / name);
     ASSERT_TRUE(writer && writer->store(run) && writer->finish());
   }
@@ -185,7 +199,7 @@ class RunDirs : public testing::Test
     return boots;
   }
 
- private:
+ protected:
   Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
 };
 
@@ -201,6 +215,91 @@ TEST_F(RunDirs, ARunOfSeveralBootsKeepsThem)
   store("a", "7.2.13", {1, 2, 3});
   store("b", "7.2.13", {1});
   EXPECT_EQ(boots_read(), "1 2 3 4 ");
+}
+
+TEST_F(RunDirs, WhatIsCalledLikeABootAndIsNoneIsAGap)
+{
+  store("1", "7.2.13", {0});
+  ASSERT_TRUE(write_file(temp_->path() / "2", ""));
+  ASSERT_TRUE(write_file(temp_->path() / "report.txt", ""));
+  fs::create_symlink("nothing", temp_->path() / "3");
+  const auto run = read_runs(temp_->path());
+  ASSERT_TRUE(run);
+  std::set<std::string> gaps;
+  for (const Gap& gap : run->gaps)
+    gaps.insert(gap.text);
+  EXPECT_EQ(gaps, (std::set<std::string>{"2 is no folder: no boot is known",
+                                         "3 is a link to nothing: no boot is known"}));
+}
+
+TEST_F(RunDirs, ARunThatHoldsRunsIsRefused)
+{
+  store("a", "7.2.13", {0});
+  store("a/1", "7.2.13", {0});
+  const auto run = read_runs(temp_->path() / "a");
+  ASSERT_FALSE(run);
+  EXPECT_NE(run.error().context.find("is a run and holds runs, 1 for one"), std::string::npos);
+}
+
+// Each was read without a word, a part of it as 0.
+TEST_F(RunDirs, APlanThatMeansNothingIsRefused)
+{
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"plan.boots", "3x"},
+                                                        {"plan.boots", "-1"},
+                                                        {"plan.boots", "0"},
+                                                        {"plan.boots", ""},
+                                                        {"plan.boots", "99999999999999999999"},
+                                                        {"replicas", "2"},
+                                                        {"plan.cases.1", "bare=98x"},
+                                                        {"plan.cases.1", "bare=1,state=1"},
+                                                        {"plan.cases.1", "bare=-5"},
+                                                        {"plan.cases.1", "bare=1 bare=1"},
+                                                        {"plan.cases.2", "bare=1"},
+                                                        {"plan.cases", "bare=1"}}) {
+    Manifest manifest = {{"mode", "exact"}, {"plan.boots", "1"}, {"plan.cases.1", "bare=1"}};
+    ASSERT_TRUE(check_plan_keys("m", manifest));
+    manifest[key] = value;
+    EXPECT_FALSE(check_plan_keys("m", manifest)) << key << " " << value;
+  }
+}
+
+TEST_F(RunDirs, ARowThatItsManifestKnowsNothingOfIsRefused)
+{
+  const Sample good = {.run = "r",
+                       .boot = 1,
+                       .workload = "w",
+                       .workload_version = 1,
+                       .metric = "vmas",
+                       .unit = "VMAs",
+                       .value = 1.0,
+                       .pass = "state"};
+  const std::vector<std::pair<const char*, std::function<void(Sample&)>>> harms = {
+      {"workload", [](Sample& row) { row.workload = "x"; }},
+      {"workload_version", [](Sample& row) { row.workload_version = 7; }},
+      {"boot", [](Sample& row) { row.boot = 7; }},
+      {"pass", [](Sample& row) { row.pass = "stat"; }},
+      {"run", [](Sample& row) { row.run = "other"; }},
+      {"value", [](Sample& row) { row.value = -1.0; }},
+      {"value", [](Sample& row) { row.value = 1e308; }}};
+  int number = 0;
+  for (const auto& [column, harm] : harms) {
+    rmaplab::Run run{.manifest = {{"mode", "exact"},
+                                  {"plan.boots", "1"},
+                                  {"plan.cases.1", "state=2"},
+                                  {"workload.w", "1"}},
+                     .samples = {good, good}};
+    run.samples[1].arguments = "n=1";
+    harm(run.samples[1]);
+    const auto folder = temp_->path() / std::to_string(++number);
+    auto writer = RunWriter::create(folder);
+    ASSERT_TRUE(writer && writer->store(run) && writer->finish());
+    const auto read = read_run(folder);
+    ASSERT_FALSE(read) << column << " " << number;
+    EXPECT_NE(read.error().context.find(std::string("samples.csv:3: ") + column + " is "),
+              std::string::npos)
+        << read.error().context;
+  }
 }
 
 TEST_F(RunDirs, TwoKernelsAreNoBootsOfOne)

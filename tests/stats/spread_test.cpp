@@ -72,9 +72,10 @@ TEST(DecideExact, SmallestDifferenceIsAChange)
   EXPECT_EQ(decide_exact(Values{100000}, Values{100001}), Change::higher);
 }
 
-TEST(DecideExact, SpreadAroundTheSameMedianIsNoChange)
+TEST(DecideExact, AValueOutsideOfTheOthersRangeIsNoEqualityWhateverTheMedians)
 {
-  EXPECT_EQ(decide_exact(Values{64, 64, 64}, Values{63, 64, 65}), Change::within);
+  EXPECT_EQ(decide_exact(Values{63, 64, 65}, Values{64, 64, 64}), Change::within);
+  EXPECT_EQ(decide_exact(Values{64, 64, 64}, Values{63, 64, 65}), Change::overlap);
 }
 
 TEST(DecideExact, EmptySideIsNoChange)
