@@ -162,6 +162,9 @@ void add_build_options(CLI::App& cmd, BuildOptions& opt)
   cmd.add_option("--series", opt.series,
                  "an mbox, the text of a thread, a folder of patches, or commits A..B of the "
                  "source, which then is taken at A");
+  cmd.add_option("--pick", opt.pick,
+                 "which mails of the series, where that is not clear: v2, or their numbers as the "
+                 "refusal lists them, in order: 4,1-3");
   cmd.add_flag("--reverse", opt.reverse, "the source has the series: take it off");
   cmd.add_option("--before", opt.before,
                  "a patch below the series, always applied; again for each");

@@ -9,12 +9,15 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/printable.h"
 #include "base/process.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
 #include "lab/kernel_config.h"
 #include "lab/kernel_source.h"
+#include "lab/mailbox.h"
 
 namespace rmaplab
 {
@@ -42,7 +45,6 @@ constexpr Tool kTools[] = {{"git", "git"},
                            {"xz", "xz-utils", "KERNEL_XZ"},
                            {"zstd", "zstd", "KERNEL_ZSTD"},
                            {"pahole", "dwarves", "DEBUG_INFO_BTF"}};
-constexpr Tool kPatchTool = {"patch", "patch"};  // where git am does not do it
 
 // What a build includes that no program of kTools brings.
 constexpr Tool kHeaders[] = {{"libelf.h", "libelf-dev"},
@@ -70,7 +72,7 @@ bool has_line(std::string_view text, std::string_view line)
   return std::find(lines.begin(), lines.end(), line) != lines.end();
 }
 
-Result<> check_tools(const Toolchain& toolchain, std::string_view wanted, bool patches)
+Result<> check_tools(const Toolchain& toolchain, std::string_view wanted)
 {
   std::vector<std::string> missing;
   std::vector<std::string> packages;
@@ -83,8 +85,6 @@ Result<> check_tools(const Toolchain& toolchain, std::string_view wanted, bool p
   for (const Tool& tool : kTools)
     if (!*tool.option || has_line(wanted, fmt::format("CONFIG_{}=y", tool.option)))
       need(tool);
-  if (patches)
-    need(kPatchTool);
   if (!find_program(toolchain.compiler())) {
     missing.push_back(toolchain.compiler());
     packages.push_back(toolchain.prefix.empty()
@@ -292,10 +292,16 @@ Result<> store(const BuildFolder& built, const Architecture& architecture, const
       {built.out() / architecture.boot_image, "vmlinuz"},
       {built.out() / "System.map", "System.map"},
       {built.out() / ".config", "config"}};
-  for (const auto& [from, name] : files)
+  Manifest whole = manifest;
+  for (const auto& [from, name] : files) {
     if (auto copied = copy_to(from, part / name); !copied)
       return copied.error();
-  if (auto written = write_file(part / "manifest.json", manifest_json(manifest)); !written)
+    const auto bytes = read_regular_file(part / name);
+    if (!bytes)
+      return bytes.error();
+    whole[built_checksum_key(name)] = sha256(*bytes);
+  }
+  if (auto written = write_file(part / "manifest.json", manifest_json(whole)); !written)
     return written.error();
   fs::remove_all(folder, error);
   fs::rename(part, folder, error);
@@ -312,6 +318,22 @@ Result<std::string> compiler_version(const Toolchain& toolchain)
     return said.error();
   const auto lines = lines_of(said->out);
   return lines.empty() ? std::string("unknown") : std::string(lines[0]);
+}
+
+// Which patches it is, and what of the text is none of them.
+void tell_series(const std::string& spec, const PatchSeries& series, const std::string& how,
+                 const Notify& notify)
+{
+  const std::size_t count = series.patches.size();
+  notify(fmt::format(
+      "{}: {} patch{} {}{}{}", printable(spec), count, count == 1 ? "" : "es", how,
+      series.left_out.empty() ? "" : fmt::format(", {} left out", series.left_out.size()),
+      series.noted.empty() ? "" : ": " + series.noted));
+  for (const Patch& patch : series.patches)
+    notify(fmt::format("  {}{}{}", patch.label, patch.label.empty() ? "" : " ",
+                       printable(patch.subject)));
+  for (const LeftOut& left : series.left_out)
+    notify(fmt::format("  left out: {}: {}", printable(left.subject), left.why));
 }
 
 }  // namespace
@@ -340,7 +362,7 @@ Result<> check_build_tools(const std::string& architecture)
   const auto base = read_fragment(kBase);
   if (!base)
     return base.error();
-  return check_tools(toolchain_of(*found), base->text, true);
+  return check_tools(toolchain_of(*found), base->text);
 }
 
 std::string first_build_error(std::string_view log)
@@ -378,15 +400,17 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
   if (!fragments)
     return fragments.error();
   const std::string wanted = merged(*fragments);
-  if (auto tools = check_tools(toolchain, wanted, options.reverse); !tools)
+  if (auto tools = check_tools(toolchain, wanted); !tools)
     return tools.error();
   PatchSeries series;
   std::string revision;
   if (!options.series.empty()) {
-    auto read = read_series(options.series, options.source);
+    auto read = read_series(options.series, options.source, options.pick);
     if (!read)
       return read.error();
     series = *std::move(read);
+    if (options.use_series)
+      tell_series(options.series, series, options.reverse ? "taken off" : "applied", notify);
     if (const auto dots = options.series.find("..");
         is_commit_range(options.series, options.source))
       revision = options.reverse
@@ -400,6 +424,7 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
     auto read = read_series(file, options.source);
     if (!read)
       return read.error();
+    tell_series(file, *read, "applied before", notify);
     before.patches.insert(before.patches.end(), read->patches.begin(), read->patches.end());
   }
   const auto compiler = compiler_version(toolchain);
@@ -437,7 +462,11 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
 
   built.folder = source->folder() / "kernels" / sha256(inputs).substr(0, 16);
   std::error_code error;
-  if (fs::exists(built.folder / "manifest.json", error)) {
+  const bool is_there = fs::exists(built.folder / "manifest.json", error);
+  const auto whole = is_there ? check_built_folder(built.folder, true) : Result<>(Error{});
+  if (is_there && !whole)
+    notify(fmt::format("{}: built again", whole.error().context));
+  if (is_there && whole) {
     auto manifest = read_manifest(built.folder / "manifest.json");
     if (!manifest)
       return manifest.error();

@@ -21,6 +21,7 @@ struct BuildOptions {
   std::string source;                // as KernelSource::open() takes it
   std::vector<std::string> configs;  // names of fragments, or files; none: "bench"
   std::string series;                // as read_series() takes it; "" for none
+  std::string pick;                  // of its mails, as choose_series() takes it
   bool use_series = true;            // false: the source as it is, at the same commit
   std::vector<std::string> before;   // patches below the series, always applied, in order
   bool reverse = false;              // the source has the series: take it off

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "lab/debian_archive.h"
 #include "lab/module.h"
@@ -107,6 +108,8 @@ Result<Kernel> with_system_map(Result<Kernel> kernel, const fs::path& system_map
 Result<Kernel> from_built_folder(const std::string& spec, const Architecture& architecture,
                                  const fs::path& folder)
 {
+  if (auto whole = check_built_folder(folder, false); !whole)
+    return whole.error();
   const auto manifest = read_manifest(folder / "manifest.json");
   if (!manifest)
     return manifest.error();
@@ -181,6 +184,35 @@ Result<std::string> check_image(const std::string& name, std::string_view bytes)
   if (words.empty())
     return reject("has no release text in its header");
   return std::string(words[0]);
+}
+
+std::string built_checksum_key(const std::string& file)
+{
+  return "build.sha256." + file;
+}
+
+Result<> check_built_folder(const fs::path& folder, bool must_know)
+{
+  const auto manifest = read_manifest(folder / "manifest.json");
+  if (!manifest)
+    return manifest.error();
+  for (const char* name : {"vmlinuz", "System.map", "config"}) {
+    const auto fault = [&](const std::string& what) {
+      return Error{.code = Errc::parse,
+                   .context = fmt::format("{} {}", (folder / name).string(), what)};
+    };
+    const std::string wanted = manifest_value(*manifest, built_checksum_key(name));
+    if (wanted.empty() && must_know)
+      return fault("has no SHA-256 in its manifest: of an older rmaplab");
+    if (wanted.empty())
+      continue;
+    const auto bytes = read_regular_file(folder / name);
+    if (!bytes)
+      return bytes.error();
+    if (sha256(*bytes) != wanted)
+      return fault("is not the file that was built: its SHA-256 is another");
+  }
+  return ok();
 }
 
 Result<Kernel> find_kernel(const std::string& spec, const KernelOptions& options,

@@ -35,6 +35,13 @@ struct KernelOptions {
   bool offline = false;
 };
 
+// Key of the manifest of a built kernel for the SHA-256 of one of its files.
+std::string built_checksum_key(const std::string& file);
+// Whether a folder that `rmaplab kernel build` made still holds the files that it put there.
+// Errc::parse names the one that is another or cut; with `must_know` also one whose sum the
+// manifest does not have, as those of an older rmaplab.
+Result<> check_built_folder(const std::filesystem::path& folder, bool must_know);
+
 // SPEC is debian:VERSION, an image, a kernel build tree, or a folder that build_kernel() made. May
 // fetch packages (network, no root). Errc::usage for a spec that means nothing and for an image of
 // another architecture than asked for, Errc::unsupported when it cannot be had here,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/kernel_source.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -10,15 +8,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
-#include <set>
 #include <thread>
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/printable.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "lab/debian_source.h"
+#include "lab/git.h"
 
 namespace rmaplab
 {
@@ -35,39 +33,26 @@ constexpr std::string_view kDebian = "debian:";
 const std::vector<std::string> kOwnTree = {"-c", "core.checkStat=minimal", "-c",
                                            "core.trustctime=false"};
 
-// The user's settings, hooks and keys have no say in a work tree of ours.
-std::vector<std::string> git_command(const std::vector<std::string>& arguments)
+// The repository whose work tree begins at this folder, and no other above it. Errc::usage where
+// git refuses to read it, as another user's.
+Result<bool> is_repository(const fs::path& folder)
 {
-  std::vector<std::string> argv = {"git"};
-  for (const char* setting :
-       {"safe.directory=*", "user.name=rmaplab", "user.email=rmaplab@localhost",
-        "core.hooksPath=/dev/null", "core.autocrlf=false", "commit.gpgSign=false", "gc.auto=0",
-        "advice.detachedHead=false"})
-    argv.insert(argv.end(), {"-c", setting});
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return argv;
-}
-
-Result<std::string> run_git(const std::vector<std::string>& arguments,
-                            const std::vector<std::string>& environment = {},
-                            const std::function<void()>& waiting = {})
-{
-  auto done = run_command({.argv = git_command(arguments), .environment = environment}, waiting);
-  if (!done)
-    return done.error();
-  if (done->wait_status != 0)
-    return Error{.code = Errc::os,
-                 .context = fmt::format("git {}: {}", fmt::join(arguments, " "),
-                                        trim(last_lines(done->err, 1)))};
-  return std::string(trim(done->out));
-}
-
-// The repository whose work tree begins at this folder, and no other above it.
-bool is_repository(const fs::path& folder)
-{
-  const auto top = run_git({"-C", folder, "rev-parse", "--show-toplevel"});
+  const auto top = git_output({.arguments = {"-C", folder, "rev-parse", "--show-toplevel"}});
+  if (!top)
+    return top.error();
   std::error_code error;
-  return top && fs::equivalent(*top, folder, error);
+  if (top->wait_status == 0)
+    return fs::equivalent(std::string(trim(top->out)), folder, error);
+  if (!fs::exists(folder / ".git", error))
+    return false;
+  const auto complaints = lines_of(top->err);
+  return Error{.code = Errc::usage,
+               .context = fmt::format(
+                   "{}: {}; where you trust it: git config --global --add "
+                   "safe.directory {}",
+                   folder.string(),
+                   complaints.empty() ? "git does not read it" : printable(complaints.front()),
+                   shell_quote(folder))};
 }
 
 Result<> no_source(const std::string& spec, const std::string& why)
@@ -124,6 +109,74 @@ std::string short_hash(const std::string& text)
   return sha256(text).substr(0, 12);
 }
 
+// Says how many files of a user's tree are no part of what is built from it.
+void tell_others(const fs::path& tree, const std::vector<std::string>& list, const std::string& why,
+                 const Notify& notify, const std::vector<std::string>& before = {},
+                 const std::vector<std::string>& environment = {})
+{
+  std::vector<std::string> arguments =
+      before.empty() ? std::vector<std::string>{"-C", tree.string()} : before;
+  arguments.insert(arguments.end(), list.begin(), list.end());
+  const auto listed =
+      run_git({.arguments = arguments, .environment = environment, .directory = tree});
+  if (!listed || listed->empty())
+    return;
+  const auto names = lines_of(*listed);
+  notify(fmt::format("{}: {} file{} or folder{} {}: no part of the source, the first {}",
+                     tree.filename().string(), names.size(), names.size() == 1 ? "" : "s",
+                     names.size() == 1 ? "" : "s", why, printable(names.front())));
+}
+
+struct AsItLies {
+  std::string spec;
+  fs::path tree;
+  fs::path work;
+  fs::path index;       // of our own, over the user's files: nothing of his is written
+  std::string tracked;  // the commit whose files count; "": all that is there
+};
+
+// A commit, in the repository of `work`, of the files of `tree`.
+Result<std::string> commit_as_it_lies(const AsItLies& from, const Notify& notify)
+{
+  const auto waiting = [&] { notify.passing("reading the source into a work tree"); };
+  const std::vector<std::string> environment = {"GIT_INDEX_FILE=" + from.index.string()};
+  const std::vector<std::string> ours = {"--git-dir=" + (from.work / ".git").string(),
+                                         "--work-tree=" + from.tree.string()};
+  const auto git = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> all = ours;
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return run_git(
+        {.arguments = all, .ours = from.work, .environment = environment, .directory = from.tree},
+        waiting);
+  };
+  std::error_code error;
+  if (!from.tracked.empty() && !fs::exists(from.index, error))
+    if (auto done = git({"read-tree", from.tracked}); !done)
+      return done;
+  if (auto done = git({"add", from.tracked.empty() ? "--all" : "--update", "."}); !done)
+    return Error{.code = Errc::os,
+                 .context = fmt::format("{}: {}", from.spec, done.error().context)};
+  if (from.tracked.empty()) {
+    const auto found = git({"ls-files", "--", "Makefile", "Kconfig"});
+    if (!found)
+      return found;
+    if (lines_of(*found).size() < 2 || found->empty()) {
+      // As Debian's linux-source, where all is a package's business and none git's.
+      notify(from.spec + ": its .gitignore hides its Makefile or Kconfig: all files are read");
+      if (auto done = git({"add", "--all", "--force", "."}); !done)
+        return done;
+    } else {
+      tell_others(from.tree,
+                  {"ls-files", "--others", "--ignored", "--exclude-standard", "--directory"},
+                  "ignored by its .gitignore", notify, ours, environment);
+    }
+  }
+  const auto written = git({"write-tree"});
+  if (!written)
+    return written;
+  return git({"commit-tree", *written, "-m", "as it lies"});
+}
+
 }  // namespace
 
 Result<std::string> KernelSource::git(const std::vector<std::string>& arguments,
@@ -134,7 +187,7 @@ Result<std::string> KernelSource::git(const std::vector<std::string>& arguments,
   all.push_back("--git-dir=" + (work_tree() / ".git").string());
   all.push_back("--work-tree=" + work_tree().string());
   all.insert(all.end(), arguments.begin(), arguments.end());
-  return run_git(all, environment, waiting);
+  return run_git({.arguments = all, .ours = work_tree(), .environment = environment}, waiting);
 }
 
 Result<KernelSource> KernelSource::open(const std::string& spec, const std::string& revision,
@@ -205,16 +258,20 @@ Result<KernelSource> KernelSource::open(const std::string& spec, const std::stri
       return commit.error();
     source.commit_ = *commit;
   } else {
-    const bool repository = is_repository(tree);
+    const auto asked_git = is_repository(tree);
+    if (!asked_git)
+      return asked_git.error();
+    const bool repository = *asked_git;
     if (!revision.empty() && !repository)
       return Error{.code = Errc::usage,
                    .context = fmt::format("{} is no git repository: it has no {}", spec, revision)};
     if (!fs::exists(work / ".git/HEAD", error)) {
       fs::remove_all(work, error);
-      const auto made =
-          repository
-              ? run_git({"clone", "--quiet", "--shared", "--no-checkout", tree, work}, {}, waiting)
-              : run_git({"init", "--quiet", work});
+      const auto made = repository
+                            ? run_git({.arguments = {"clone", "--quiet", "--shared",
+                                                     "--no-checkout", "--", tree, work}},
+                                      waiting)
+                            : run_git({.arguments = {"init", "--quiet", "--", work}, .ours = work});
       if (!made)
         return made.error();
     }
@@ -222,49 +279,40 @@ Result<KernelSource> KernelSource::open(const std::string& spec, const std::stri
     std::string described;
     bool as_it_lies = !repository;
     if (repository) {
-      const auto asked = run_git({"-C", tree, "rev-parse", "--verify", "--quiet",
-                                  (revision.empty() ? "HEAD" : revision) + "^{commit}"});
+      const auto asked =
+          run_git({.arguments = {"-C", tree, "rev-parse", "--verify", "--quiet", "--end-of-options",
+                                 (revision.empty() ? "HEAD" : revision) + "^{commit}"}});
       if (!asked)
         return Error{
             .code = Errc::usage,
             .context = fmt::format("{}: no commit {}", spec, revision.empty() ? "HEAD" : revision)};
       commit = *asked;
       const auto changed = run_git(
-          {"-C", tree, "--no-optional-locks", "status", "--porcelain", "-uno"}, {}, waiting);
+          {.arguments = {"-C", tree, "--no-optional-locks", "status", "--porcelain", "-uno"}},
+          waiting);
       if (!changed)
         return changed.error();
       as_it_lies = revision.empty() && !changed->empty();
-      const auto line =
-          run_git({"-C", tree, "log", "-1", "--format=%h (\"%s\")", "--abbrev=12", commit});
+      const auto line = run_git(
+          {.arguments = {"-C", tree, "log", "-1", "--format=%h (\"%s\")", "--abbrev=12", commit}});
       described = line ? *line : commit.substr(0, 12);
       if (as_it_lies)
         described += " and uncommitted changes";
     }
     if (as_it_lies) {
-      // An index of our own over the user's files: nothing of his is written.
-      const std::vector<std::string> environment = {"GIT_INDEX_FILE=" +
-                                                    (source.folder_ / "index").string()};
-      const std::string git_dir = "--git-dir=" + (work / ".git").string();
-      const std::string over = "--work-tree=" + tree.string();
-      if (repository && !fs::exists(source.folder_ / "index", error))
-        if (auto done = run_git({git_dir, "read-tree", commit}, environment); !done)
-          return done.error();
-      std::vector<std::string> add = {git_dir, over, "add", repository ? "--update" : "--all", "."};
-      if (auto done = run_command(
-              {.argv = git_command(add), .environment = environment, .directory = tree}, waiting);
-          !done || done->wait_status != 0)
-        return done ? Error{.code = Errc::os,
-                            .context = fmt::format("git add of {}: {}", spec,
-                                                   trim(last_lines(done->err, 1)))}
-                    : done.error();
-      const auto written = run_git({git_dir, "write-tree"}, environment);
-      if (!written)
-        return written.error();
-      const auto made = run_git({git_dir, "commit-tree", *written, "-m", "as it lies"});
+      const auto made = commit_as_it_lies({.spec = spec,
+                                           .tree = tree,
+                                           .work = work,
+                                           .index = source.folder_ / "index",
+                                           .tracked = repository ? commit : std::string()},
+                                          notify);
       if (!made)
         return made.error();
       commit = *made;
     }
+    if (repository && revision.empty())
+      tell_others(tree, {"ls-files", "--others", "--exclude-standard", "--directory"},
+                  "not tracked", notify);
     source.commit_ = commit;
     source.id_ = tree.filename().string() + (described.empty() ? "" : " at " + described);
   }
@@ -297,189 +345,73 @@ Result<> KernelSource::reset(const Notify& notify) const
 Result<AppliedSeries> KernelSource::apply(const PatchSeries& series, bool reverse,
                                           const Notify& notify) const
 {
-  AppliedSeries applied;
-  const bool mails = std::all_of(series.patches.begin(), series.patches.end(),
-                                 [](const Patch& patch) { return !patch.mail.empty(); });
-  if (!reverse && mails) {
-    std::vector<std::string> arguments = kOwnTree;
-    arguments.insert(arguments.end(), {"am", "--quiet"});
-    std::error_code error;
-    const fs::path mailbox = folder_ / "series";
-    fs::remove_all(mailbox, error);
-    if (auto made = make_directories(mailbox); !made)
-      return made.error();
-    for (std::size_t i = 0; i < series.patches.size(); ++i) {
-      const fs::path file = mailbox / fmt::format("{:04}.patch", i + 1);
-      if (auto written = write_file(file, series.patches[i].mail); !written)
-        return written.error();
-      arguments.push_back(file);
-    }
-    // git am works in the folder that it is started in.
-    auto done = run_command({.argv = git_command(arguments), .directory = work_tree()});
-    if (!done)
+  AppliedSeries applied{.how = reverse ? "git apply -R" : "git apply", .notes = {}};
+  auto patches = series.patches;
+  if (reverse)
+    std::reverse(patches.begin(), patches.end());
+  for (const Patch& patch : patches) {
+    if (auto done = apply_patch(patch, reverse, applied.notes); !done) {
+      if (auto clean = reset(notify); !clean)
+        return clean.error();
       return done.error();
-    if (done->wait_status == 0) {
-      applied.how = "git am";
-      return applied;
     }
-    if (auto clean = reset(notify); !clean)
-      return clean.error();
-  }
-  if (auto done = apply_by_patch(series, reverse, applied); !done) {
-    if (auto clean = reset(notify); !clean)
-      return clean.error();
-    return done.error();
   }
   return applied;
 }
 
-Result<> KernelSource::apply_by_patch(const PatchSeries& series, bool reverse,
-                                      AppliedSeries& applied) const
+// The rules of `git apply`, and no other's: nothing below .git, outside of the tree or through a
+// link, no context that only nearly fits.
+Result<> KernelSource::apply_patch(const Patch& patch, bool reverse,
+                                   std::vector<std::string>& notes) const
 {
-  if (!find_program("patch"))
-    return Error{.code = Errc::unsupported,
-                 .context = "a series that git am does not take needs patch (Debian: patch)"};
-  applied.how = reverse ? "patch -R -p1" : "patch -p1";
-  std::vector<std::string> failures;
-  std::set<std::string> left_out;
-  std::size_t hunks = 0;
-  auto patches = series.patches;
-  if (reverse)
-    std::reverse(patches.begin(), patches.end());
   const fs::path file = folder_ / "series.diff";
-  for (const Patch& patch : patches) {
-    if (auto written = write_file(file, patch.diff); !written)
-      return written.error();
-    std::vector<std::string> argv = {"patch",           "-p1",
-                                     "--force",         "--no-backup-if-mismatch",
-                                     "--reject-file=-", "--input=" + file.string()};
-    if (reverse)
-      argv.emplace_back("--reverse");
-    auto done = run_command({.argv = argv, .environment = {"LC_ALL=C"}, .directory = work_tree()});
-    if (!done)
-      return done.error();
-    for (const auto line : lines_of(patch.diff))
-      hunks += line.substr(0, 3) == "@@ ";
-    const std::string name =
-        patch.number > 0 ? fmt::format("{}/{}", patch.number, patch.total) : patch.subject;
-    const auto failed = parse_patch_output(done->out);
-    for (const FailedHunk& hunk : failed) {
-      if (outside_of_image(hunk.file))
-        left_out.insert(hunk.file);
-      else if (hunk.hunk == 0)
-        failures.push_back(fmt::format("  {} {}: {}", name, hunk.file, hunk.why));
-      else
-        failures.push_back(fmt::format("  {} {}: hunk {} at line {}: {}", name, hunk.file,
-                                       hunk.hunk, hunk.line, hunk.why));
-    }
-    if (done->wait_status != 0 && failed.empty())
-      failures.push_back(
-          fmt::format("  {}: patch: {}", name, trim(last_lines(done->err + done->out, 1))));
-    for (const auto line : lines_of(done->out))
-      if (line.find(" with fuzz ") != std::string_view::npos)
-        applied.notes.push_back(fmt::format("{}: {}", name, trim(line)));
-  }
-  for (const auto& path : left_out)
-    applied.notes.push_back(path + " does not take it and was left: no part of an image");
-  if (failures.empty())
+  if (auto written = write_file(file, patch.diff); !written)
+    return written.error();
+  const auto run = [&](bool backwards, const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = kOwnTree;
+    arguments.insert(arguments.end(), {"apply", "--index"});
+    if (backwards)
+      arguments.emplace_back("-R");
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"--", file});
+    return git_output({.arguments = arguments, .ours = work_tree(), .directory = work_tree()});
+  };
+  auto done = run(reverse, {});
+  if (!done)
+    return done.error();
+  if (done->wait_status == 0)
     return ok();
-  return Error{.code = Errc::usage,
-               .context = fmt::format("the series does not {} {}: {} of {} hunks failed, nothing "
-                                      "was built\n{}",
-                                      reverse ? "come off" : "apply to", id_, failures.size(),
-                                      hunks, fmt::join(failures, "\n"))};
-}
-
-bool is_commit_range(const std::string& spec, const std::string& source)
-{
-  std::error_code error;
-  return spec.find("..") != std::string::npos && !fs::exists(spec, error) &&
-         fs::is_directory(source, error);
-}
-
-namespace
-{
-
-// A file, uncompressed: archives of lists are fetched as .mbox.gz.
-Result<std::string> read_text(const fs::path& file)
-{
-  auto bytes = read_file(file);
-  if (!bytes)
-    return bytes.error();
-  std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(),
-                                                                archive_read_free);
-  archive_read_support_filter_gzip(reader.get());
-  archive_read_support_filter_xz(reader.get());
-  archive_read_support_format_raw(reader.get());
-  archive_read_support_format_empty(reader.get());
-  archive_entry* entry = nullptr;
-  if (archive_read_open_memory(reader.get(), bytes->data(), bytes->size()) != ARCHIVE_OK ||
-      archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
-    return bytes;
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    const auto got = archive_read_data(reader.get(), buffer, sizeof buffer);
-    if (got == 0)
-      return text;
-    if (got < 0)
-      return Error{
-          .code = Errc::parse,
-          .context = fmt::format("{}: {}", file.string(), archive_error_string(reader.get()))};
-    text.append(buffer, static_cast<std::size_t>(got));
+  auto refused = parse_apply_errors(done->err);
+  const bool outside = !refused.empty() &&
+                       std::all_of(refused.begin(), refused.end(),
+                                   [](const RefusedFile& r) { return outside_of_image(r.file); });
+  if (outside) {
+    std::vector<std::string> excluded;
+    for (const RefusedFile& r : refused)
+      excluded.push_back("--exclude=" + r.file);
+    const auto again = run(reverse, excluded);
+    if (!again)
+      return again.error();
+    if (again->wait_status == 0) {
+      for (const RefusedFile& r : refused)
+        notes.push_back(printable(r.file) + " does not take it and was left: no part of an image");
+      return ok();
+    }
   }
-}
-
-}  // namespace
-
-Result<PatchSeries> read_series(const std::string& spec, const std::string& source)
-{
-  std::error_code error;
-  if (is_commit_range(spec, source)) {
-    const auto mails = run_git({"-C", source, "format-patch", "--stdout", spec});
-    if (!mails)
-      return Error{.code = Errc::usage,
-                   .context = fmt::format("{}: no range of commits of {}", spec, source)};
-    return parse_series(spec, *mails + "\n");
-  }
-  if (!fs::exists(spec, error))
-    return Error{.code = Errc::usage,
-                 .context = fmt::format("{}: expected an mbox, a folder of patches or a range of "
-                                        "commits A..B of the source",
-                                        spec)};
-  if (!fs::is_directory(spec, error)) {
-    const auto text = read_text(spec);
-    if (!text)
-      return text.error();
-    return parse_series(fs::path(spec).filename(), *text);
-  }
-  std::vector<fs::path> files;
-  if (const auto list = read_file(fs::path(spec) / "series")) {
-    for (const auto line : lines_of(*list))
-      if (const auto name = trim(line.substr(0, line.find('#'))); !name.empty())
-        files.push_back(fs::path(spec) / name);
-  } else {
-    for (const auto& entry : fs::directory_iterator(spec, error))
-      if (entry.path().extension() == ".patch" || entry.path().extension() == ".diff")
-        files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-  }
-  if (files.empty())
-    return Error{.code = Errc::usage, .context = spec + ": holds no *.patch"};
-  PatchSeries whole;
-  for (const auto& file : files) {
-    const auto text = read_text(file);
-    if (!text)
-      return text.error();
-    auto one = parse_patches(file.filename(), *text);
-    if (!one)
-      return one.error();
-    whole.patches.insert(whole.patches.end(), one->patches.begin(), one->patches.end());
-    whole.left_out.insert(whole.left_out.end(), one->left_out.begin(), one->left_out.end());
-  }
-  if (whole.patches.empty())
-    return Error{.code = Errc::parse, .context = spec + ": no file of it holds a diff"};
-  return whole;
+  const auto other_way = run(!reverse, {"--check"});
+  if (!other_way)
+    return other_way.error();
+  const std::string name = patch.label.empty() ? patch.subject : patch.label;
+  std::string text = fmt::format(
+      "the series does not {} {}, nothing was built: {}{}", reverse ? "come off" : "apply to", id_,
+      printable(name),
+      other_way->wait_status == 0 ? reverse ? " is not in it" : " is in it already" : "");
+  for (const RefusedFile& r : refused)
+    text += fmt::format("\n  {}{}: {}", printable(r.file),
+                        r.line > 0 ? fmt::format(" at line {}", r.line) : "", printable(r.why));
+  if (refused.empty())
+    text += fmt::format("\n  {}", printable(trim(last_lines(done->err, 1))));
+  return Error{.code = Errc::usage, .context = text};
 }
 
 }  // namespace rmaplab

@@ -19,8 +19,8 @@ namespace rmaplab
 
 // How a series went into a source.
 struct AppliedSeries {
-  std::string how;                 // "git am", "patch -p1", "patch -R -p1"
-  std::vector<std::string> notes;  // files left out, fuzz
+  std::string how;                 // "git apply", "git apply -R"
+  std::vector<std::string> notes;  // files left out
 };
 
 // Sole user of a work tree while it lives: others wait.
@@ -41,9 +41,8 @@ class KernelSource
 
   // The work tree as the source is, patches gone.
   Result<> reset(const Notify& notify) const;
-  // On top of that. By `git am`, else patch(1); what only touches files that no image is built
-  // from may fail. Otherwise Errc::mismatch with a line for each file and hunk, and the work
-  // tree is reset.
+  // On top of that, by `git apply`, as `git am` does; files that no image is built from may
+  // fail. Otherwise Errc::usage with a line for each file, and the work tree is reset.
   Result<AppliedSeries> apply(const PatchSeries& series, bool reverse, const Notify& notify) const;
 
  private:
@@ -51,7 +50,7 @@ class KernelSource
   Result<std::string> git(const std::vector<std::string>& arguments,
                           const std::vector<std::string>& environment = {},
                           const std::function<void()>& waiting = {}) const;
-  Result<> apply_by_patch(const PatchSeries& series, bool reverse, AppliedSeries& applied) const;
+  Result<> apply_patch(const Patch& patch, bool reverse, std::vector<std::string>& notes) const;
 
   std::filesystem::path folder_;
   UniqueFd lock_;
@@ -59,11 +58,5 @@ class KernelSource
   std::string commit_;
   std::string tree_;
 };
-
-// Patches of a file, of a folder of them (by `series` where it has one, else by name), or of a
-// range of commits "A..B" of the repository `source`.
-Result<PatchSeries> read_series(const std::string& spec, const std::string& source);
-// Whether it is a range of commits of `source` and no file.
-bool is_commit_range(const std::string& spec, const std::string& source);
 
 }  // namespace rmaplab

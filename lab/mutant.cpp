@@ -67,12 +67,9 @@ Result<Mutant> parse_mutant(const std::string& name, std::string_view text)
                       fmt::format("a change like +10% or -1, found \"{}\"", change));
     mutant.change = mutant.relative ? *value / 100 : *value;
   }
-  auto patches = parse_patches(name, text);
-  if (!patches)
-    return patches.error();
-  if (patches->patches.size() != 1)
-    return expected(number, "one diff below");
-  mutant.diff = patches->patches[0].diff;
+  mutant.diff = diff_of(text);
+  if (mutant.diff.empty())
+    return expected(number, "a diff below");
   return mutant;
 }
 

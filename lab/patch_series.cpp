@@ -7,7 +7,10 @@
 #include <cctype>
 #include <map>
 #include <optional>
+#include <set>
+#include <tuple>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "lab/kernel_image.h"
 
@@ -16,6 +19,8 @@ namespace rmaplab
 
 namespace
 {
+
+constexpr std::uint64_t kMostPatches = 9999;
 
 bool begins(std::string_view text, std::string_view with)
 {
@@ -30,278 +35,455 @@ std::string lower(std::string_view text)
   return result;
 }
 
-// One mail: what its headers say, and what is below them.
-struct Mail {
-  std::string subject;
-  std::string encoding;  // Content-Transfer-Encoding, lower case
-  std::string text;      // headers and body, as `git am` takes them
-  std::string body;
+struct Version {
+  int major = 1;
+  int minor = 0;
+  auto operator<=>(const Version&) const = default;
 };
 
-std::string from_quoted_printable(std::string_view text)
+std::string text_of(Version version)
 {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '=') {
-      decoded += text[i];
-      continue;
-    }
-    const auto rest = text.substr(i + 1);
-    if (begins(rest, "\n") || begins(rest, "\r\n")) {  // a line that goes on
-      i += rest[0] == '\r' ? 2 : 1;
-      continue;
-    }
-    const auto byte = parse_u64(rest.substr(0, 2), 16);
-    if (rest.size() < 2 || !byte) {
-      decoded += '=';
-      continue;
-    }
-    decoded += static_cast<char>(*byte);
-    i += 2;
-  }
-  return decoded;
+  return version.minor > 0 ? fmt::format("v{}.{}", version.major, version.minor)
+                           : fmt::format("v{}", version.major);
 }
 
-std::string from_base64(std::string_view text)
+// "v3", "V2.1", "PATCHv2", "RFC-v4"; lower case.
+std::optional<Version> version_of(std::string_view word)
 {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string decoded;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto digit = kDigits.find(c);
-    if (digit == std::string_view::npos)
-      continue;
-    bits = (bits << 6) | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded += static_cast<char>((bits >> count) & 0xff);
-    }
-  }
-  return decoded;
-}
-
-Mail mail_of(std::string_view text)
-{
-  Mail mail{.text = std::string(text)};
-  std::string name;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const auto line = trim(text.substr(at, end - at));
-    const bool continued = at < end && (text[at] == ' ' || text[at] == '\t');
-    at = std::min(end + 1, text.size());
-    if (line.empty())
+  for (const std::string_view prefix : {"patch", "rfc", "resend"})
+    if (begins(word, prefix)) {
+      word.remove_prefix(prefix.size());
+      if (begins(word, "-") || begins(word, "_"))
+        word.remove_prefix(1);
       break;
-    const auto colon = line.find(':');
-    std::string_view value = line;
-    if (!continued) {
-      if (colon == std::string_view::npos)
-        continue;  // "From ADDRESS DATE" of the mbox itself
-      name = lower(line.substr(0, colon));
-      value = trim(line.substr(colon + 1));
     }
-    std::string* const field = name == "subject"                     ? &mail.subject
-                               : name == "content-transfer-encoding" ? &mail.encoding
-                                                                     : nullptr;
-    if (field)
-      *field += (continued ? " " : "") + std::string(value);
+  if (!begins(word, "v"))
+    return std::nullopt;
+  word.remove_prefix(1);
+  const auto dot = word.find('.');
+  const auto major = parse_u64(word.substr(0, dot));
+  const auto minor = dot == std::string_view::npos ? std::optional<std::uint64_t>(0)
+                                                   : parse_u64(word.substr(dot + 1));
+  if (!major || !minor || *major > kMostPatches || *minor > kMostPatches)
+    return std::nullopt;
+  return Version{.major = static_cast<int>(*major), .minor = static_cast<int>(*minor)};
+}
+
+// What the brackets of a subject say.
+struct Tags {
+  bool reply = false;
+  bool patch = false;  // has brackets
+  bool fix = false;
+  Version version;
+  int number = 0;    // 0: a cover letter, where there is a total
+  int total = 0;     // 0: it is not numbered
+  std::string tree;  // the other words: "6.12", "mm-unstable"
+  std::string rest;  // the subject behind
+};
+
+bool all_digits(std::string_view word)
+{
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// False: a number that no series has.
+bool read_tag(std::string_view word, Tags& tags)
+{
+  const auto slash = word.find('/');
+  if (slash != std::string_view::npos && all_digits(word.substr(0, slash)) &&
+      all_digits(word.substr(slash + 1))) {
+    const auto number = parse_u64(word.substr(0, slash));
+    const auto total = parse_u64(word.substr(slash + 1));
+    if (!number || !total || *total < 1 || *total > kMostPatches || *number > *total)
+      return false;
+    tags.number = static_cast<int>(*number);
+    tags.total = static_cast<int>(*total);
+    return true;
   }
-  mail.encoding = lower(mail.encoding);
-  const auto body = text.substr(at);
-  mail.body = mail.encoding == "quoted-printable" ? from_quoted_printable(body)
-              : mail.encoding == "base64"         ? from_base64(body)
-                                                  : std::string(body);
-  return mail;
+  const std::string name = lower(word);
+  if (const auto version = version_of(name))
+    tags.version = *version;
+  else if (begins(name, "fix"))
+    tags.fix = true;
+  else if (name != "patch" && name != "rfc" && name != "resend")
+    tags.tree += (tags.tree.empty() ? "" : " ") + name;
+  return true;
 }
 
-// Offsets of lines that begin a message of an mbox: "From " at the beginning or after an
-// empty line.
-std::vector<std::string_view> messages_of_mbox(std::string_view text)
+Result<Tags> tags_of(const std::string& name, const std::string& subject)
 {
-  std::vector<std::size_t> starts;
-  if (begins(text, "From "))
-    starts.push_back(0);
-  for (auto at = text.find("\n\nFrom "); at != std::string_view::npos;
-       at = text.find("\n\nFrom ", at + 2))
-    starts.push_back(at + 2);
-  std::vector<std::string_view> messages;
-  for (std::size_t i = 0; i < starts.size(); ++i)
-    messages.push_back(
-        text.substr(starts[i], (i + 1 < starts.size() ? starts[i + 1] : text.size()) - starts[i]));
-  return messages;
-}
-
-// The page of a thread in the archive of a list (public-inbox) shows a message as
-//   * SUBJECT
-//     ... lines of the thread ...
-//   From: NAME @ DATE (permalink / raw)
-//     To: ...
-//
-//   BODY
-//   ^ permalink raw reply
-// Made into mails with a name and a date of no use to anybody but `git am`.
-std::vector<std::string> messages_of_page(std::string_view text)
-{
-  std::vector<std::string> messages;
-  std::string subject;
-  bool in_headers = false;
-  std::optional<std::string> message;
-  for (const auto line : lines_of(text)) {
-    constexpr std::string_view kRaw = " (permalink / raw)";
-    if (begins(line, "* ")) {
-      if (!message)
-        subject = line.substr(2);
-      else
-        *message += std::string(line) + '\n';
-      continue;
-    }
-    if (begins(line, "From: ") && line.size() > kRaw.size() &&
-        line.substr(line.size() - kRaw.size()) == kRaw) {
-      const auto name = line.substr(6, line.find(" @ ") - 6);
-      message = fmt::format(
-          "From mboxrd@z Thu Jan  1 00:00:00 1970\nFrom: \"{}\" <unknown@example.org>\nSubject: "
-          "{}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
-          name, subject);
-      in_headers = true;
-      continue;
-    }
-    if (!message)
-      continue;
-    if (begins(line, "^ permalink")) {
-      messages.push_back(*std::exchange(message, std::nullopt));
-      continue;
-    }
-    if (in_headers) {  // who else it went to
-      in_headers = !line.empty();
-      continue;
-    }
-    *message += std::string(line) + '\n';
-  }
-  if (message)
-    messages.push_back(*message);
-  return messages;
-}
-
-// From the first line of a file's diff up to the signature; "" where there is none.
-std::string diff_of(std::string_view body)
-{
-  std::string diff;
-  bool in_diff = false;
-  const auto lines = lines_of(body);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const bool old_file =
-        begins(lines[i], "--- ") && i + 1 < lines.size() && begins(lines[i + 1], "+++ ");
-    in_diff = in_diff || begins(lines[i], "diff --git ") || old_file;
-    if (in_diff && (lines[i] == "-- " || lines[i] == "--"))
-      break;
-    if (in_diff)
-      diff += std::string(lines[i]) + '\n';
-  }
-  return diff;
-}
-
-// "[RFC PATCH v3 1/9 mm-unstable] mm: subject" taken apart.
-void read_subject(std::string_view subject, Patch& patch)
-{
-  while (begins(trim(subject), "[")) {
-    subject = trim(subject);
-    const auto end = subject.find(']');
+  Tags tags;
+  std::string_view left = trim(subject);
+  for (const std::string_view prefix : {"re:", "aw:", "fwd:", "sv:"})
+    tags.reply = tags.reply || begins(lower(left.substr(0, prefix.size())), prefix);
+  while (begins(left, "[")) {
+    const auto end = left.find(']');
     if (end == std::string_view::npos)
       break;
-    for (const auto word : split_blanks(subject.substr(1, end - 1))) {
-      const auto slash = word.find('/');
-      const auto number = parse_u64(word.substr(0, slash));
-      const auto total =
-          slash == std::string_view::npos ? std::nullopt : parse_u64(word.substr(slash + 1));
-      if (number && total) {
-        patch.number = static_cast<int>(*number);
-        patch.total = static_cast<int>(*total);
-      } else if (word.size() > 1 && (word[0] == 'v' || word[0] == 'V')) {
-        if (const auto version = parse_u64(word.substr(1)))
-          patch.version = static_cast<int>(*version);
-      }
-    }
-    subject = subject.substr(end + 1);
+    tags.patch = true;
+    std::string words(left.substr(1, end - 1));
+    std::replace(words.begin(), words.end(), ',', ' ');
+    for (const auto word : split_blanks(words))
+      if (!read_tag(word, tags))
+        return Error{.code = Errc::parse,
+                     .context = fmt::format("{}: \"{}\": expected n/m with n at most m and m at "
+                                            "most {}",
+                                            name, printable(subject), kMostPatches)};
+    left = trim(left.substr(end + 1));
   }
-  patch.subject = trim(subject);
+  tags.rest = left;
+  return tags;
 }
 
-// The last version in order, without messages that came twice.
-Result<PatchSeries> ordered(const std::string& name, PatchSeries series)
+struct Candidate {
+  const Mail* mail = nullptr;
+  Tags tags;
+  std::size_t place = 0;  // from 1, in the order of the text
+};
+
+Patch patch_of(const Candidate& candidate)
 {
-  int newest = 0;
-  for (const Patch& patch : series.patches)
-    newest = std::max(newest, patch.version);
-  std::map<int, Patch> numbered;
-  std::vector<Patch> others;
-  for (Patch& patch : series.patches) {
-    if (patch.version != newest)
-      series.left_out.push_back(fmt::format("v{} {}", patch.version, patch.subject));
-    else if (patch.number > 0)
-      numbered[patch.number] = std::move(patch);
-    else
-      others.push_back(std::move(patch));
+  const Tags& tags = candidate.tags;
+  std::string label;
+  if (tags.version != Version{})
+    label = text_of(tags.version);
+  if (tags.total > 0)
+    label += fmt::format("{}{}/{}{}", label.empty() ? "" : " ", tags.number, tags.total,
+                         tags.fix ? " fix" : "");
+  return {.subject = tags.rest, .label = label, .diff = candidate.mail->diff};
+}
+
+Error ambiguous(const std::string& name, const std::string& why,
+                const std::vector<Candidate>& candidates)
+{
+  constexpr std::size_t kMostShown = 60;
+  std::string text = fmt::format("{}: {}; --pick chooses, as 1,2 or v2, from", name, why);
+  for (std::size_t i = 0; i < candidates.size() && i < kMostShown; ++i)
+    text += fmt::format("\n  {:>3}  {}", candidates[i].place,
+                        printable(trim(candidates[i].mail->subject)));
+  if (candidates.size() > kMostShown)
+    text += fmt::format("\n  and {} more", candidates.size() - kMostShown);
+  return {.code = Errc::usage, .context = text};
+}
+
+// "2/3", "1/3 and 3/3", "1/9, 2/9 and 5 more".
+std::string numbers_text(const std::set<int>& numbers, int total)
+{
+  std::vector<std::string> words;
+  for (const int number : numbers)
+    words.push_back(fmt::format("{}/{}", number, total));
+  constexpr std::size_t kMostNamed = 4;
+  if (words.size() > kMostNamed) {
+    const std::size_t more = words.size() - (kMostNamed - 1);
+    words.resize(kMostNamed - 1);
+    words.push_back(fmt::format("{} more", more));
   }
-  series.patches.clear();
-  int expected = 1;
-  for (auto& [number, patch] : numbered) {
-    if (number != expected)
-      break;
-    ++expected;
-    series.patches.push_back(std::move(patch));
+  const std::string last = words.back();
+  words.pop_back();
+  return words.empty() ? last : fmt::format("{} and {}", fmt::join(words, ", "), last);
+}
+
+// Chooses from numbered patches and from others; what it does not take it leaves out.
+class Chooser
+{
+ public:
+  Chooser(const std::string& name, const std::vector<Candidate>& all) : name_(name), all_(all) {}
+
+  Result<PatchSeries> choose()
+  {
+    std::vector<Candidate> numbered;
+    std::vector<Candidate> others;
+    for (const Candidate& candidate : all_)
+      if (candidate.tags.reply)
+        leave(candidate, "a reply, with a diff that is not applied");
+      else if (candidate.tags.total > 0 && candidate.tags.number == 0)
+        leave(candidate, "a cover letter, with a diff that is not applied");
+      else
+        (candidate.tags.total > 0 ? numbered : others).push_back(candidate);
+    if (!numbered.empty() && !others.empty())
+      return ambiguous(name_, "numbered patches, and others", all_);
+    if (auto done = numbered.empty() ? choose_unnumbered(others) : choose_numbered(numbered); !done)
+      return done.error();
+    return std::move(series_);
   }
-  const int total = numbered.empty() ? 0 : numbered.begin()->second.total;
-  const int most = numbered.empty() ? 0 : numbered.rbegin()->first;
-  if (const int last = series.patches.empty() ? total : series.patches.front().total;
-      expected <= std::max(last, most))
-    return Error{
-        .code = Errc::parse,
-        .context = fmt::format("{}: patch {}/{} is missing", name, expected, std::max(last, most))};
-  series.patches.insert(series.patches.end(), others.begin(), others.end());
+
+ private:
+  using Key = std::tuple<Version, std::string, int>;  // tree, total
+  struct Group {
+    std::map<int, Candidate> patches;
+    std::multimap<int, Candidate> fixes;
+
+    std::set<int> numbers(bool missing, int total) const
+    {
+      std::set<int> found;
+      for (int number = 1; number <= total; ++number)
+        if (patches.contains(number) != missing)
+          found.insert(number);
+      return found;
+    }
+  };
+
+  void leave(const Candidate& candidate, const std::string& why)
+  {
+    series_.left_out.push_back({candidate.mail->subject, why});
+  }
+
+  Result<> group(const std::vector<Candidate>& numbered)
+  {
+    for (const Candidate& candidate : numbered) {
+      const Tags& tags = candidate.tags;
+      Group& group = groups_[{tags.version, tags.tree, tags.total}];
+      if (tags.fix) {
+        group.fixes.emplace(tags.number, candidate);
+        continue;
+      }
+      const auto [there, added] = group.patches.emplace(tags.number, candidate);
+      if (added)
+        continue;
+      if (there->second.mail->diff != candidate.mail->diff)
+        return ambiguous(name_,
+                         fmt::format("{} {}/{} is there twice, with different diffs",
+                                     text_of(tags.version), tags.number, tags.total),
+                         all_);
+      leave(candidate, "it came twice");
+    }
+    return ok();
+  }
+
+  void take(const Group& group)
+  {
+    for (const auto& [number, candidate] : group.patches) {
+      series_.patches.push_back(patch_of(candidate));
+      for (auto [fix, end] = group.fixes.equal_range(number); fix != end; ++fix) {
+        series_.patches.push_back(patch_of(fix->second));
+        series_.noted +=
+            fmt::format("{}a fix goes on top of {}/{}", series_.noted.empty() ? "" : "; ", number,
+                        candidate.tags.total);
+      }
+    }
+  }
+
+  Result<> choose_numbered(const std::vector<Candidate>& numbered)
+  {
+    if (auto done = group(numbered); !done)
+      return done;
+    const auto newest = std::prev(groups_.end());
+    const auto& [version, tree, total] = newest->first;
+    if (newest != groups_.begin() && std::get<0>(std::prev(newest)->first) == version)
+      return ambiguous(name_, "more than one series of " + text_of(version), all_);
+    const auto missing = newest->second.numbers(true, total);
+    // "v2.1 2/3": one patch sent anew.
+    const auto below = newest == groups_.begin() ? newest : std::prev(newest);
+    const auto& [older, older_tree, older_total] = below->first;
+    const auto older_missing = below->second.numbers(true, older_total);
+    if (!missing.empty() && version.minor > 0 && older.major == version.major &&
+        older_tree == tree && older_total == total && older_missing.empty()) {
+      Group merged = below->second;
+      for (const auto& [number, candidate] : newest->second.patches) {
+        leave(merged.patches[number],
+              fmt::format("{} {}/{} takes its place", text_of(version), number, total));
+        merged.patches[number] = candidate;
+      }
+      merged.fixes.insert(newest->second.fixes.begin(), newest->second.fixes.end());
+      take(merged);
+      leave_older(older);
+      return ok();
+    }
+    if (!missing.empty()) {
+      const auto found = newest->second.numbers(false, total);
+      std::string why = fmt::format("{} has {}", text_of(version),
+                                    found.empty() ? std::string("fixes only")
+                                    : found.size() <= missing.size()
+                                        ? fmt::format("{} only", numbers_text(found, total))
+                                        : fmt::format("no {}", numbers_text(missing, total)));
+      if (below != newest && older_missing.empty())
+        why += fmt::format("; {} is whole, with {} patches", text_of(older), older_total);
+      return ambiguous(name_, why, all_);
+    }
+    take(newest->second);
+    leave_older(version);
+    return ok();
+  }
+
+  void leave_older(Version than)
+  {
+    for (const auto& [key, group] : groups_) {
+      if (std::get<0>(key) >= than)
+        continue;
+      for (const auto& [number, candidate] : group.patches)
+        leave(candidate, "an older version");
+      for (const auto& [number, candidate] : group.fixes)
+        leave(candidate, "of an older version");
+    }
+  }
+
+  Result<> choose_unnumbered(const std::vector<Candidate>& others)
+  {
+    std::set<std::string> diffs;
+    std::map<std::string, Version> newest;  // of a subject
+    std::set<Version> versions;
+    for (const Candidate& candidate : others)
+      newest[candidate.tags.rest] = std::max(newest[candidate.tags.rest], candidate.tags.version);
+    for (const auto& [subject, version] : newest)
+      versions.insert(version);
+    if (versions.size() > 1)
+      return ambiguous(name_, "patches of more than one version", all_);
+    std::set<std::string> subjects;
+    for (const Candidate& candidate : others) {
+      if (candidate.tags.version != newest[candidate.tags.rest]) {
+        leave(candidate, "an older version");
+      } else if (!diffs.insert(candidate.mail->diff).second) {
+        leave(candidate, "it came twice");
+      } else if (!subjects.insert(candidate.tags.rest).second) {
+        return ambiguous(name_,
+                         fmt::format("\"{}\" is there twice, with different diffs",
+                                     printable(candidate.tags.rest)),
+                         all_);
+      } else {
+        series_.patches.push_back(patch_of(candidate));
+      }
+    }
+    return ok();
+  }
+
+  const std::string& name_;
+  const std::vector<Candidate>& all_;
+  std::map<Key, Group> groups_;
+  PatchSeries series_;
+};
+
+// "4,1-3" as numbers; nothing: it is something else.
+std::optional<std::vector<std::size_t>> places_of(const std::string& pick, std::size_t most)
+{
+  std::vector<std::size_t> places;
+  for (const auto part : split(pick, ',')) {
+    const auto dash = part.find('-');
+    const auto first = parse_u64(part.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : parse_u64(part.substr(dash + 1));
+    if (!first || !last || *first < 1 || *last < *first || *last > most)
+      return std::nullopt;
+    for (auto place = *first; place <= *last; ++place)
+      places.push_back(place);
+  }
+  return std::set(places.begin(), places.end()).size() == places.size() ? std::optional(places)
+                                                                        : std::nullopt;
+}
+
+Result<PatchSeries> pick_places(const std::vector<Candidate>& candidates,
+                                const std::vector<std::size_t>& places)
+{
+  PatchSeries series;
+  for (const std::size_t place : places)
+    series.patches.push_back(patch_of(candidates[place - 1]));
+  for (const Candidate& candidate : candidates)
+    if (std::find(places.begin(), places.end(), candidate.place) == places.end())
+      series.left_out.push_back({candidate.mail->subject, "not picked"});
+  return series;
+}
+
+Result<PatchSeries> picked(const std::string& name, const std::vector<Candidate>& candidates,
+                           const std::string& pick)
+{
+  if (const auto places = places_of(pick, candidates.size()))
+    return pick_places(candidates, *places);
+  const auto version = version_of(lower(pick));
+  std::vector<Candidate> of_version;
+  for (const Candidate& candidate : candidates)
+    if (version && candidate.tags.version == *version)
+      of_version.push_back(candidate);
+  if (of_version.empty())
+    return ambiguous(name, fmt::format("--pick {}: there is no such patch", printable(pick)),
+                     candidates);
+  auto series = Chooser(name, of_version).choose();
+  if (!series)
+    return series;
+  for (const Candidate& candidate : candidates)
+    if (candidate.tags.version != *version)
+      series->left_out.push_back({candidate.mail->subject, "not picked"});
   return series;
 }
 
 }  // namespace
 
-Result<PatchSeries> parse_patches(const std::string& name, std::string_view text)
+std::string diff_of(std::string_view text)
 {
-  std::vector<std::string> mails;
-  for (const auto message : messages_of_mbox(text))
-    mails.emplace_back(message);
-  if (mails.empty() && text.find(" (permalink / raw)\n") != std::string_view::npos)
-    mails = messages_of_page(text);
-  if (mails.empty() && (begins(text, "Subject:") || begins(text, "From:")))
-    mails.emplace_back(text);
-  PatchSeries series;
-  for (const auto& text_of_mail : mails) {
-    const Mail mail = mail_of(text_of_mail);
-    Patch patch{.mail = mail.text, .diff = diff_of(mail.body)};
-    read_subject(mail.subject, patch);
-    if (patch.diff.empty() || begins(lower(mail.subject), "re:"))
-      series.left_out.push_back(mail.subject);
-    else
-      series.patches.push_back(std::move(patch));
+  std::string diff;
+  bool in_diff = false;
+  std::uint64_t old_lines = 0;  // that a hunk still has
+  std::uint64_t new_lines = 0;
+  const auto lines = lines_of(text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto line = lines[i];
+    if (old_lines > 0 || new_lines > 0) {
+      const char first = line.empty() ? ' ' : line[0];
+      if (first != '+' && first != '\\' && old_lines > 0)
+        --old_lines;
+      if (first != '-' && first != '\\' && new_lines > 0)
+        --new_lines;
+    } else {
+      const bool old_file =
+          begins(line, "--- ") && i + 1 < lines.size() && begins(lines[i + 1], "+++ ");
+      in_diff = in_diff || begins(line, "diff --git ") || old_file;
+      if (in_diff && (line == "-- " || line == "--"))
+        break;
+      const auto words = split_blanks(line);
+      if (in_diff && words.size() >= 4 && words[0] == "@@" && words[3] == "@@") {
+        const auto count = [](std::string_view range) {  // "-12,7", "+3"
+          const auto comma = range.find(',');
+          return comma == std::string_view::npos ? 1
+                                                 : parse_u64(range.substr(comma + 1)).value_or(0);
+        };
+        old_lines = count(words[1]);
+        new_lines = count(words[2]);
+      }
+    }
+    if (in_diff)
+      diff += std::string(line) + '\n';
   }
-  if (mails.empty())
-    if (const std::string diff = diff_of(text); !diff.empty())
-      series.patches.push_back({.subject = name, .mail = {}, .diff = diff});
-  if (mails.empty() && series.patches.empty())
+  return diff;
+}
+
+Result<PatchSeries> choose_series(const std::string& name, const std::vector<Mail>& mails,
+                                  const std::string& pick)
+{
+  std::vector<Candidate> candidates;
+  std::vector<LeftOut> without;
+  for (const Mail& mail : mails) {
+    if (mail.diff.empty()) {
+      without.push_back({mail.subject, "no diff in it"});
+      continue;
+    }
+    auto tags = tags_of(name, mail.subject);
+    if (!tags)
+      return tags.error();
+    candidates.push_back({.mail = &mail, .tags = *std::move(tags), .place = candidates.size() + 1});
+  }
+  if (candidates.empty())
     return Error{.code = Errc::parse,
-                 .context = name + ": expected an mbox, the text of a thread or a diff"};
+                 .context = fmt::format("{}: expected patches, found {} mail{} without a diff",
+                                        name, mails.size(), mails.size() == 1 ? "" : "s")};
+  auto series = pick.empty() ? Chooser(name, candidates).choose() : picked(name, candidates, pick);
+  if (!series)
+    return series;
+  if (series->patches.empty())
+    return ambiguous(name, "no patch but what is in replies", candidates);
+  series->left_out.insert(series->left_out.end(), without.begin(), without.end());
   return series;
 }
 
-Result<PatchSeries> parse_series(const std::string& name, std::string_view text)
+PatchSeries take_all(const std::vector<Mail>& mails)
 {
-  auto series = parse_patches(name, text);
-  if (series && series->patches.empty())
-    return Error{.code = Errc::parse,
-                 .context = fmt::format("{}: expected patches, found {} mails without a diff", name,
-                                        series->left_out.size())};
-  return series ? ordered(name, *std::move(series)) : series;
+  PatchSeries series;
+  for (const Mail& mail : mails) {
+    if (mail.diff.empty()) {
+      series.left_out.push_back({mail.subject, "no diff in it"});
+      continue;
+    }
+    const auto tags = tags_of("", mail.subject);
+    series.patches.push_back(tags ? patch_of({.mail = &mail, .tags = *tags, .place = 0})
+                                  : Patch{.subject = mail.subject, .label = {}, .diff = mail.diff});
+  }
+  return series;
 }
 
 std::string diff_id(std::string_view diff)
@@ -313,38 +495,35 @@ std::string diff_id(std::string_view diff)
   return sha256(text);
 }
 
-std::vector<FailedHunk> parse_patch_output(std::string_view output)
+std::vector<RefusedFile> parse_apply_errors(std::string_view errors)
 {
-  std::vector<FailedHunk> failed;
-  std::string file;
-  std::string why;
-  for (const auto line : lines_of(output)) {
-    const auto words = split_blanks(line);
-    if (begins(line, "patching file ") || begins(line, "checking file ")) {
-      file = words.back();
-      why.clear();
-    } else if (begins(line, "can't find file")) {
-      file.clear();
-      why = "no such file";
-    } else if (begins(line, "|+++ ") || (begins(line, "|--- ") && file.empty())) {
-      const auto path = words.size() > 1 ? words[1] : std::string_view();
-      if (path != "/dev/null")
-        file = path.substr(path.find('/') + 1);
-    } else if (line.find("previously applied) patch detected") != std::string_view::npos ||
-               begins(line, "Unreversed patch detected")) {
-      why = "applied already";
-    } else if (words.size() >= 5 && words[0] == "Hunk" && words[2] == "FAILED") {
-      const auto hunk = parse_u64(words[1].substr(1));
-      const auto at = parse_u64(words[4].substr(0, words[4].find_first_not_of("0123456789")));
-      failed.push_back({.file = file,
-                        .hunk = hunk ? static_cast<int>(*hunk) : 0,
-                        .line = at ? static_cast<int>(*at) : 0,
-                        .why = why.empty() ? "its context is not there" : why});
-    } else if (words.size() >= 6 && words[1] == "out" && words[5] == "ignored" && !why.empty()) {
-      failed.push_back({.file = file, .why = why});
+  std::vector<RefusedFile> refused;
+  std::set<std::string> named;
+  const auto add = [&](std::string_view file, int line, std::string_view why) {
+    if (named.insert(std::string(file)).second)
+      refused.push_back({.file = std::string(file), .line = line, .why = std::string(why)});
+  };
+  for (const auto line : lines_of(errors)) {
+    constexpr std::string_view kError = "error: ";
+    constexpr std::string_view kFailed = "patch failed: ";
+    if (!begins(line, kError))
+      continue;
+    const auto said = line.substr(kError.size());
+    if (begins(said, kFailed)) {
+      const auto place = said.substr(kFailed.size());
+      const auto colon = place.rfind(':');
+      const auto at =
+          colon == std::string_view::npos ? std::nullopt : parse_u64(place.substr(colon + 1));
+      add(place.substr(0, colon), at ? static_cast<int>(*at) : 0, "its context is not there");
+    } else if (const auto colon = said.rfind(": "); colon != std::string_view::npos) {
+      const auto why = said.substr(colon + 2);
+      if (why != "patch does not apply")  // said already
+        add(said.substr(0, colon), 0,
+            why == "No such file or directory" || why == "does not exist in index" ? "no such file"
+                                                                                   : why);
     }
   }
-  return failed;
+  return refused;
 }
 
 bool outside_of_image(std::string_view path)

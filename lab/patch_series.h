@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A patch series as people have it: an mbox of a mailing list's archive with its cover letter
-// and its replies, what `git format-patch` writes, the text of a thread's page, a bare diff.
-// Pure: text in, patches out.
+// A patch series out of the mails that hold it, its cover letter, its replies and its older
+// versions (lab/mailbox.h): which of them are the series. Never a mixture: what is not clear is
+// refused, with all candidates. Pure: text in, patches out.
 #pragma once
 
 #include <string>
@@ -13,40 +13,56 @@
 namespace rmaplab
 {
 
+struct Mail {
+  std::string subject;  // decoded, as it was sent: "[PATCH v3 1/9] mm: one"
+  std::string diff;     // diff_of() its text; "" where there is none
+};
+
 struct Patch {
   std::string subject;  // without "[PATCH v3 1/9]"
-  int version = 1;      // of the series, as its subject says
-  int number = 0;       // in it; 0: it does not say
-  int total = 0;
-  std::string mail;  // as `git am` takes it; "" for a bare diff
-  std::string diff;  // from its first file on, as patch(1) takes it
+  std::string label;    // "v3 1/9"; "" where it says nothing
+  std::string diff;     // from its first file on
+};
+
+struct LeftOut {
+  std::string subject;
+  std::string why;
 };
 
 struct PatchSeries {
-  std::vector<Patch> patches;         // in the order in which they apply
-  std::vector<std::string> left_out;  // subjects of messages that hold no patch of it
+  std::vector<Patch> patches;  // in the order in which they apply
+  std::vector<LeftOut> left_out;
+  std::string noted;  // what is unusual about the choice; "" for nothing
 };
 
-// `name` is what an error calls the text. Of several versions the last counts. Errc::parse
-// when there is no patch in it, or one of "n/m" is missing.
-Result<PatchSeries> parse_series(const std::string& name, std::string_view text);
+// From the first line of a file's diff up to a signature; "" where there is none. Hunks are taken
+// by their counts of lines, whatever is in them.
+std::string diff_of(std::string_view text);
 
-// The same for one file of several: as they come, whatever their numbers; none is no error.
-Result<PatchSeries> parse_patches(const std::string& name, std::string_view text);
+// `name` is what an error calls the text. `pick` chooses where a choice is left: "" does not, "v2"
+// or "v2.1" takes that version, "4,1-3" takes those of the mails with a diff in that order, as an
+// error numbers them. Otherwise the newest version counts if it is whole, "v2.1 2/3" takes the
+// place of v2's 2/3, "2/3 fix" goes on top of 2/3, what came twice counts once, replies are left
+// out. Errc::parse where there is no patch, Errc::usage with all candidates where a version is not
+// whole or more than one series is there.
+Result<PatchSeries> choose_series(const std::string& name, const std::vector<Mail>& mails,
+                                  const std::string& pick = {});
+
+// All of them, as they come: of a list that somebody made.
+PatchSeries take_all(const std::vector<Mail>& mails);
 
 // What tells one diff from another, 64 hexadecimal digits: SHA-256 of its lines without those
 // that only say which blobs it was made of.
 std::string diff_id(std::string_view diff);
 
-// A file and a hunk that patch(1) could not place.
-struct FailedHunk {
+// A file that `git apply` could not change.
+struct RefusedFile {
   std::string file;
-  int hunk = 0;  // 1, 2, ...; 0: the whole file
-  int line = 0;  // in the file, as the patch says; 0: unknown
+  int line = 0;  // of the hunk, as the patch says; 0: the whole file
   std::string why;
 };
-// What GNU patch printed, in the C locale.
-std::vector<FailedHunk> parse_patch_output(std::string_view output);
+// What it printed on stderr, in the C locale.
+std::vector<RefusedFile> parse_apply_errors(std::string_view errors);
 
 // Whether no kernel image is built from this file of a kernel tree: tools, documentation,
 // samples.
