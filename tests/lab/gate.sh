@@ -4,6 +4,7 @@
 # fails with the functions to blame, a policy lets it pass, and what cannot be compared is refused.
 . "$(dirname "$0")/../lib.sh"
 need_kernel debian:6.19 debian:7.0
+judge() { run "$RMAPLAB" gate "$@"; }  # two stored runs: nothing is measured
 gate() { run "$RMAPLAB" gate "$@" -w fork_flat --passes bare,state -o "$work/g"; }
 
 run "$RMAPLAB" run --kernel debian:6.19 -w fork_flat --replicas 1 --passes bare,state -o "$work/o" --label b
@@ -25,11 +26,11 @@ expect out '^#   [a-z_]+: [+-][0-9.]+ instructions/op$'; expect out '^# FAIL: '
 grep -q '<failure message="worse by more than 0.1 %">' "$work/other.xml" || fail "no failure in JUnit"
 
 echo 'limit instructions * 50%' >"$work/policy"
-gate "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
+judge "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
 expect_status 0
 echo 'limit nosuch * 50%' >>"$work/policy"
-gate "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
+judge "$work/g/other/base" "$work/g/other/head" --policy "$work/policy"
 expect_status 2; expect_one_line err; expect err 'policy:2: expected a metric, found "nosuch"'
 sed -i 's/"mode": "exact"/"mode": "smp"/' "$work/g/other/head/manifest.json"
-gate "$work/g/other/base" "$work/g/other/head"
+judge "$work/g/other/base" "$work/g/other/head"
 expect_status 2; expect_one_line err; expect err 'differ in mode \(exact against smp\)'
