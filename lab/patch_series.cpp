@@ -408,13 +408,15 @@ Result<PatchSeries> picked(const std::string& name, const std::vector<Candidate>
 std::string diff_of(std::string_view text)
 {
   std::string diff;
+  std::size_t size = 0;  // without the empty lines behind it
   bool in_diff = false;
   std::uint64_t old_lines = 0;  // that a hunk still has
   std::uint64_t new_lines = 0;
   const auto lines = lines_of(text);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto line = lines[i];
-    if (old_lines > 0 || new_lines > 0) {
+    const bool in_hunk = old_lines > 0 || new_lines > 0;
+    if (in_hunk) {
       const char first = line.empty() ? ' ' : line[0];
       if (first != '+' && first != '\\' && old_lines > 0)
         --old_lines;
@@ -439,7 +441,10 @@ std::string diff_of(std::string_view text)
     }
     if (in_diff)
       diff += std::string(line) + '\n';
+    if (in_hunk || !line.empty())
+      size = diff.size();
   }
+  diff.resize(size);
   return diff;
 }
 

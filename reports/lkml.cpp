@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -325,18 +326,31 @@ std::string identical_line(const Comparison& comparison)
 std::string trouble_section(const Comparison& comparison)
 {
   std::string text;
-  std::map<std::string, int> skips;
+  struct Skipped {
+    int rows = 0;
+    std::set<std::string_view> metrics;
+  };
+  std::map<std::string, Skipped> skips;  // by reason
   for (const ComparisonRow& row : comparison.rows) {
     if (!row.site.empty())
       continue;  // a function that one kernel does not have is no failure
     const std::string& reason = row.head.reason.empty() ? row.base.reason : row.head.reason;
-    if (row.verdict == Verdict::failed)
+    if (row.verdict == Verdict::failed) {
       text += wrapped(fmt::format("FAILED {} {}: {}", row.workload, row.arguments, reason), 2);
-    else if (row.verdict == Verdict::skipped)
-      ++skips[fmt::format("{}: {}", row.metric->name, reason)];
+    } else if (row.verdict == Verdict::skipped) {
+      Skipped& one = skips[reason];
+      ++one.rows;
+      one.metrics.insert(row.metric->name);
+    }
   }
-  for (const auto& [reason, count] : skips)
-    text += wrapped(fmt::format("not measured ({} rows): {}", count, reason), 2);
+  for (const auto& [reason, one] : skips) {
+    const std::string what = one.metrics.size() == 1
+                                 ? std::string(*one.metrics.begin())
+                                 : fmt::format("{} metrics", one.metrics.size());
+    text += wrapped(fmt::format("not measured ({} row{}): {}: {}", one.rows,
+                                one.rows == 1 ? "" : "s", what, reason),
+                    2);
+  }
   return text.empty() ? text : "\n" + text;
 }
 

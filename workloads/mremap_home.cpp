@@ -117,7 +117,7 @@ const Workload mremap_home{
     .patches = "series 1: 9; series 2: control",
     .item = "move",
     .arguments = {{.name = "moves"}, way_argument()},
-    .quick = {{1, way::plain}, {10, way::plain}, {100, way::plain}, {10, way::relocate}},
+    .quick = {{1, way::plain}, {10, way::plain}, {100, way::plain}},
     .full = {{1, way::plain},
              {10, way::plain},
              {100, way::plain},

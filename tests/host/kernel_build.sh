@@ -4,7 +4,7 @@
 # taken, how a series gets on it and off, what is built again, and that the user's tree stays
 # as it was. The real compiler's turn is in tests/lab/kernel_build.sh.
 . "$(dirname "$0")/../lib.sh"
-for program in git patch make flex bison bc lz4 gcc; do
+for program in git make flex bison bc lz4 gcc; do
   command -v $program >/dev/null || skip "no $program"
 done
 export XDG_CACHE_HOME=$work/cache
@@ -45,7 +45,8 @@ build "$tree"
 expect_status 0; image_has 7; expect out '^kernel.source: linux at [0-9a-f]{12} \("v1"\)$'
 build "$tree" --series "$work/series.mbox" -o "$work/k"
 expect_status 0; image_has seven; image_has twenty
-expect out '^kernel.series: 2 patches applied: mm: seven, ...$'; expect out '^build.series.how: git am$'
+expect out '^kernel.series: 2 patches applied: mm: seven, ...$'; expect out '^build.series.how: git apply$'
+expect err '^rmaplab:   1/2 mm: seven$'; expect err '^rmaplab:   2/2 mm: twenty$'
 for file in vmlinuz System.map config manifest.json; do
   [ -s "$work/k/$file" ] || fail "no $file in the folder asked for"
 done
@@ -69,19 +70,62 @@ build "$tree"
 expect_status 0; image_has one; expect out 'and uncommitted changes'
 git -C "$tree" checkout -q mm/rmap.c
 
-# A bare diff goes by patch(1); one that is no part of an image may fail; a hunk that is may not.
-printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -4,2 +4,2 @@\n 4\n-5\n+five\n' >"$work/five.diff"
+# A bare diff; a file that is no part of an image may fail, one that is may not.
+printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n' >"$work/five.diff"
 build "$tree" --series "$work/five.diff"
-expect_status 0; image_has five; expect out 'patch -p1'
+expect_status 0; image_has five
 printf -- '--- a/tools/t.c\n+++ b/tools/t.c\n@@ -1 +1 @@\n-other\n+new\n' >>"$work/five.diff"
 build "$tree" --series "$work/five.diff"
 expect_status 0; image_has five; expect err 'tools/t.c does not take it'
 sed 's/^-5$/-50/' "$work/five.diff" >"$work/bad.diff"
 build "$tree" --series "$work/bad.diff"
-expect_status 2; expect err 'does not apply to linux at .*: 1 of 2 hunks failed, nothing was built$'
-expect err '^  bad.diff mm/rmap.c: hunk 1 at line 4: '
+expect_status 2; expect err 'does not apply to linux at .*, nothing was built: bad.diff$'
+expect err '^  mm/rmap.c at line 2: its context is not there$'
 build "$tree"
 expect_status 0; image_lacks five
+
+# git apply's rules are the only ones: no fuzz, nothing outside of the tree, below .git or through a
+# link, no ed script. Nothing is written, and what the next builds run is what it was.
+touch "$work/outside"
+mail() { printf 'From: A <a@b.c>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\nSubject: [PATCH] x\n\nbody\n---\n%b-- \n2.1\n' "$1" >"$work/evil.mbox"; }
+new='new file mode 100755\n--- /dev/null\n+++ b/%s\n@@ -0,0 +1 @@\n+evil\n'
+link='diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/tmp\n\\ No newline at end of file\n'
+through='diff --git a/l/evil b/l/evil\nnew file mode 100644\n--- /dev/null\n+++ b/l/evil\n@@ -0,0 +1 @@\n+evil\n'
+for evil in .git/hooks/post-checkout .git/config ../evil "$work/evil" a/../../evil; do
+  mail "diff --git a/$evil b/$evil\n$(printf "$new" "$evil")\n"
+  build "$tree" --series "$work/evil.mbox"
+  [ "$status" = 2 ] || fail "$evil: status $status"
+done
+mail "$link$through"
+build "$tree" --series "$work/evil.mbox"
+expect_status 2; expect err 'beyond a symbolic link'
+mail '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n1d\n!touch ./evil\n.\n'
+build "$tree" --series "$work/evil.mbox"
+expect_status 2
+printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -2,7 +2,7 @@\n 2\n 3\n four\n-5\n+five\n 6\n 7\n 8\n' >"$work/fuzz.diff"
+build "$tree" --series "$work/fuzz.diff"
+expect_status 2; expect err '^  mm/rmap.c at line 2: its context is not there$'
+[ -z "$(find "$work" /tmp/evil -name evil ! -path '*/bin/*' 2>/dev/null)" ] || fail "a patch wrote where it must not"
+grep -rq evil "$work"/cache/rmaplab/builds/*/linux/.git/hooks "$work"/cache/rmaplab/builds/*/linux/.git/config &&
+  fail "a patch wrote below .git"
+
+# Of two versions one is taken, or chosen.
+{ git -C "$tree" format-patch -q --stdout v1..v2; git -C "$tree" format-patch -q -v2 --stdout v1..v2 | sed '/^From .*/,$!d' | awk '/^From /{n++} n==1'; } >"$work/two.mbox"
+build "$tree" --series "$work/two.mbox"
+expect_status 2; expect err 'v2 has 1/2 only; v1 is whole, with 2 patches; --pick chooses'
+expect err '^    3  \[PATCH v2 1/2\] mm: seven$'
+build "$tree" --series "$work/two.mbox" --pick v1
+expect_status 0; image_has twenty; expect err 'left out: \[PATCH v2 1/2\] mm: seven: not picked'
+build "$tree" --series "$work/two.mbox" --pick 3
+expect_status 0; image_has seven; image_has 20
+
+# What the cache gives is what was built.
+: >"$(kernel_of)/vmlinuz"
+build "$tree" --series "$work/two.mbox" --pick 3
+expect_status 0; image_has seven; expect err 'vmlinuz is not the file that was built: .*: built again'
+printf x | dd of="$work/k/vmlinuz" bs=1 seek=1 conv=notrunc status=none
+run "$RMAPLAB" lab run "$work/k" -- run -w null
+expect_status 2; expect_one_line err; expect err 'k/vmlinuz is not the file that was built'
 
 # A copy of the cache has other inodes, and other times where it is made so: no file of the work
 # tree is written again but what differs.
@@ -127,18 +171,18 @@ expect_status 2; expect_one_line err; expect err 'expected an mbox, a folder of 
 build "$tree" --series v1..v9
 expect_status 2; expect_one_line err; expect err 'v1..v9: no range of commits of '
 mkdir "$work/bin"
-for program in git sh sed patch bc make ld lz4; do
+for program in git sh sed bc make ld lz4; do
   ln -s "$(command -v $program)" "$work/bin/"
 done
 PATH=$work/bin build "$tree"
 expect_status 2; expect_one_line err
 expect err 'needs flex, bison, gcc \(Debian: apt-get install flex bison gcc\)$'
-rm "$work/bin/"{patch,lz4}; ln -s "$(command -v flex)" "$(command -v bison)" "$work/bin/"
+rm "$work/bin/lz4"; ln -s "$(command -v flex)" "$(command -v bison)" "$work/bin/"
 PATH=$work/bin build "$tree" --series "$work/series.mbox" --reverse --config btf
-expect_status 2; expect_one_line err; expect err ' needs lz4, pahole, patch, gcc \(Debian: .* dwarves patch gcc\)$'
+expect_status 2; expect_one_line err; expect err ' needs lz4, pahole, gcc \(Debian: .* dwarves gcc\)$'
 ln -s "$(command -v gcc)" "$work/bin/"
 run env PATH="$work/bin" "$RMAPLAB" doctor
-expect out 'kernel build +no +building a kernel needs lz4, patch \(Debian: apt-get'
+expect out 'kernel build +no +building a kernel needs lz4 \(Debian: apt-get'
 run "$RMAPLAB" ab --source "$tree" debian:7.0
 expect_status 2; expect_one_line err; expect err 'no other can be given'
 run "$RMAPLAB" ab --source "$tree"

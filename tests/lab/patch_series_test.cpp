@@ -194,7 +194,7 @@ TEST(DiffOf, BeginsAtTheFirstFileAndEndsAtTheSignature)
   EXPECT_EQ(diff_of(std::string("Why.\n---\n mm/rmap.c | 2 +-\n\n") + kDiff + "-- \n2.52.0\n"),
             kDiff);
   EXPECT_EQ(diff_of("words\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n\n"),
-            "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n\n");
+            "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n");
   EXPECT_EQ(diff_of("hello\n"), "");
 }
 

@@ -253,7 +253,7 @@ TEST(LkmlReport, FailedRowIsShownWithItsReason)
 TEST(LkmlReport, SkippedRowsOfOneReasonAreCounted)
 {
   EXPECT_NE(unwrapped(report(base_run(), head_run()))
-                .find("not measured (1 rows): wall_time: the exact lab's time is its count of "
+                .find("not measured (1 row): wall_time: the exact lab's time is its count of "
                       "instructions"),
             std::string::npos);
 }
