@@ -66,11 +66,15 @@ struct RawRow {
 
 constexpr double kGreatest = 1e18;  // sums and squares of it are numbers still
 
-// What is a difference of two readings, between which others may have freed.
-bool may_be_negative(std::string_view metric)
+// Times, events and calls are counted from zero, and so are these states; others are differences of
+// two readings, or of a limit.
+bool may_be_negative(const Metric& metric)
 {
-  return metric.starts_with("slab_") || metric.starts_with("unfreed_") ||
-         metric.starts_with("live_") || metric == "map_count_headroom";
+  return metric.kind == MetricClass::exact &&
+         !glob_match(
+             "vmas,process_vmas,vmas_before,vmas_after,alloc_*,free_*,forest_*,object_bytes_*,"
+             "moves_*,pages_*,replay_*,function_calls",
+             std::string(metric.name));
 }
 
 // What was expected, or nothing when the row is good.
@@ -101,8 +105,6 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
       return fmt::format("value is \"{}\", expected a number where status is ok", row.value);
     if (!(std::abs(*sample.value) <= kGreatest))
       return fmt::format("value is \"{}\", expected at most {:g}", row.value, kGreatest);
-    if (*sample.value < 0 && !may_be_negative(row.metric))
-      return fmt::format("value is \"{}\", expected 0 or more of {}", row.value, row.metric);
   } else if (*row.value) {
     return fmt::format("value is \"{}\", expected nothing where status is {}", row.value,
                        row.status);
@@ -113,6 +115,8 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   if (row.unit != metric->unit)
     return fmt::format("unit is \"{}\", expected \"{}\", that of {}", row.unit, metric->unit,
                        row.metric);
+  if (sample.value && *sample.value < 0 && !may_be_negative(*metric))
+    return fmt::format("value is \"{}\", expected 0 or more of {}", row.value, row.metric);
   sample.run = row.run;
   sample.workload = row.workload;
   sample.arguments = row.arguments;
