@@ -28,7 +28,7 @@ struct GateOptions : LabRunOptions {
   std::string policy;
   bool has_policy = false;  // --policy was given, if with nothing
   std::string junit;
-  bool has_junit = false;              // likewise
+  bool has_junit = false;              // --junit was given, if with nothing
   std::vector<std::string> measuring;  // options given that only say how a kernel is measured
   std::string out = "out";
   std::string label;

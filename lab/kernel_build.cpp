@@ -423,7 +423,9 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
   for (const auto& file : options.before) {
     auto read = read_series(file, options.source);
     if (!read)
-      return read.error();
+      return Error{.code = read.error().code,
+                   .context = read.error().context +
+                              "\n(--pick is for --series: --before takes a file of its own)"};
     tell_series(file, *read, "applied before", notify);
     before.patches.insert(before.patches.end(), read->patches.begin(), read->patches.end());
   }

@@ -109,22 +109,20 @@ std::string short_hash(const std::string& text)
   return sha256(text).substr(0, 12);
 }
 
-// Says how many files of a user's tree are no part of what is built from it.
-void tell_others(const fs::path& tree, const std::vector<std::string>& list, const std::string& why,
-                 const Notify& notify, const std::vector<std::string>& before = {},
-                 const std::vector<std::string>& environment = {})
+// Says how many files of a user's tree, as git lists them, are not in what is built from it.
+void tell_others(const fs::path& tree, const Result<std::string>& listed, const std::string& why,
+                 const Notify& notify)
 {
-  std::vector<std::string> arguments =
-      before.empty() ? std::vector<std::string>{"-C", tree.string()} : before;
-  arguments.insert(arguments.end(), list.begin(), list.end());
-  const auto listed =
-      run_git({.arguments = arguments, .environment = environment, .directory = tree});
-  if (!listed || listed->empty())
+  const std::string name = printable(tree.filename().string());
+  if (!listed)
+    return notify(fmt::format("{}: which files are {} is not known: {}", name, why,
+                              printable(listed.error().context)));
+  if (listed->empty())
     return;
-  const auto names = lines_of(*listed);
-  notify(fmt::format("{}: {} file{} or folder{} {}: no part of the source, the first {}",
-                     tree.filename().string(), names.size(), names.size() == 1 ? "" : "s",
-                     names.size() == 1 ? "" : "s", why, printable(names.front())));
+  const auto files = lines_of(*listed);
+  const char* const plural = files.size() == 1 ? "" : "s";
+  notify(fmt::format("{}: {} file{} or folder{} {}: not in the source, the first {}", name,
+                     files.size(), plural, plural, why, printable(files.front())));
 }
 
 struct AsItLies {
@@ -167,8 +165,8 @@ Result<std::string> commit_as_it_lies(const AsItLies& from, const Notify& notify
         return done;
     } else {
       tell_others(from.tree,
-                  {"ls-files", "--others", "--ignored", "--exclude-standard", "--directory"},
-                  "ignored by its .gitignore", notify, ours, environment);
+                  git({"ls-files", "--others", "--ignored", "--exclude-standard", "--directory"}),
+                  "ignored by its .gitignore", notify);
     }
   }
   const auto written = git({"write-tree"});
@@ -311,7 +309,9 @@ Result<KernelSource> KernelSource::open(const std::string& spec, const std::stri
       commit = *made;
     }
     if (repository && revision.empty())
-      tell_others(tree, {"ls-files", "--others", "--exclude-standard", "--directory"},
+      tell_others(tree,
+                  run_git({.arguments = {"-C", tree, "ls-files", "--others", "--exclude-standard",
+                                         "--directory"}}),
                   "not tracked", notify);
     source.commit_ = commit;
     source.id_ = tree.filename().string() + (described.empty() ? "" : " at " + described);

@@ -32,11 +32,6 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMostUncompressed = std::uint64_t{256} << 20;
 constexpr std::size_t kMostMails = 10'000;
 
-bool begins(std::string_view text, std::string_view with)
-{
-  return text.substr(0, with.size()) == with;
-}
-
 // The next line without its end, and where the one after it begins.
 std::string_view line_at(std::string_view text, std::size_t& at)
 {
@@ -110,7 +105,7 @@ std::string subject_in(std::string_view info)
   constexpr std::string_view kSubject = "Subject: ";
   std::string subject;
   for (const auto line : lines_of(info))
-    if (begins(line, kSubject))
+    if (line.starts_with(kSubject))
       subject += (subject.empty() ? "" : " ") + std::string(trim(line.substr(kSubject.size())));
   return subject;
 }
@@ -183,7 +178,7 @@ Result<std::vector<Mail>> mails_of(const std::string& name, const std::string& t
   const fs::path file = folder->path() / "mbox";
   if (auto written = write_file(file, text); !written)
     return written.error();
-  return split_mails(name, file, begins(text, "From mboxrd@z"));
+  return split_mails(name, file, text.starts_with("From mboxrd@z"));
 }
 
 // The mails of one file; a bare diff is one with the file's name for a subject.
@@ -323,7 +318,7 @@ bool is_mail_text(std::string_view text)
   if (start == std::string_view::npos)
     return false;
   text.remove_prefix(start);
-  if (begins(text, "From "))
+  if (text.starts_with("From "))
     return true;
   bool known = false;
   for (std::size_t at = 0; at < text.size();) {
@@ -362,9 +357,9 @@ std::string mbox_of_page(std::string_view text)
   bool in_message = false;
   for (std::size_t at = 0; at < text.size();) {
     const auto line = line_at(text, at);
-    if (begins(line, "* ") && !in_message) {
+    if (line.starts_with("* ") && !in_message) {
       subject = line.substr(2);
-    } else if (begins(line, "From: ") && line.size() > kRaw.size() &&
+    } else if (line.starts_with("From: ") && line.size() > kRaw.size() &&
                line.substr(line.size() - kRaw.size()) == kRaw) {
       mbox += fmt::format(
           "{}From mboxrd@z Thu Jan  1 00:00:00 1970\nFrom: <unknown@example.org>\n"
@@ -373,13 +368,14 @@ std::string mbox_of_page(std::string_view text)
           mbox.empty() ? "" : "\n", subject);
       in_message = true;
       in_headers = true;
-    } else if (in_message && begins(line, "^ permalink")) {
+    } else if (in_message && line.starts_with("^ permalink")) {
       in_message = false;
     } else if (in_message && in_headers) {  // who else it went to
       in_headers = !line.empty();
     } else if (in_message) {
       const auto quotes = line.find_first_not_of('>');
-      const bool from = quotes != std::string_view::npos && begins(line.substr(quotes), "From ");
+      const bool from =
+          quotes != std::string_view::npos && line.substr(quotes).starts_with("From ");
       mbox += (from ? ">" : "") + std::string(line) + '\n';
     }
   }

@@ -22,11 +22,6 @@ namespace
 
 constexpr std::uint64_t kMostPatches = 9999;
 
-bool begins(std::string_view text, std::string_view with)
-{
-  return text.substr(0, with.size()) == with;
-}
-
 std::string lower(std::string_view text)
 {
   std::string result(text);
@@ -51,13 +46,13 @@ std::string text_of(Version version)
 std::optional<Version> version_of(std::string_view word)
 {
   for (const std::string_view prefix : {"patch", "rfc", "resend"})
-    if (begins(word, prefix)) {
+    if (word.starts_with(prefix)) {
       word.remove_prefix(prefix.size());
-      if (begins(word, "-") || begins(word, "_"))
+      if (word.starts_with("-") || word.starts_with("_"))
         word.remove_prefix(1);
       break;
     }
-  if (!begins(word, "v"))
+  if (!word.starts_with("v"))
     return std::nullopt;
   word.remove_prefix(1);
   const auto dot = word.find('.');
@@ -86,6 +81,19 @@ bool all_digits(std::string_view word)
   return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// "fix", "fixup", "fix-2", "fix2"; a branch may be called "fixes".
+bool is_fix(std::string_view word)
+{
+  for (const std::string_view name : {"fixup", "fix"})
+    if (word.starts_with(name)) {
+      word.remove_prefix(name.size());
+      if (word.starts_with("-"))
+        word.remove_prefix(1);
+      return word.empty() || all_digits(word);
+    }
+  return false;
+}
+
 // False: a number that no series has.
 bool read_tag(std::string_view word, Tags& tags)
 {
@@ -103,7 +111,7 @@ bool read_tag(std::string_view word, Tags& tags)
   const std::string name = lower(word);
   if (const auto version = version_of(name))
     tags.version = *version;
-  else if (begins(name, "fix"))
+  else if (is_fix(name))
     tags.fix = true;
   else if (name != "patch" && name != "rfc" && name != "resend")
     tags.tree += (tags.tree.empty() ? "" : " ") + name;
@@ -115,8 +123,8 @@ Result<Tags> tags_of(const std::string& name, const std::string& subject)
   Tags tags;
   std::string_view left = trim(subject);
   for (const std::string_view prefix : {"re:", "aw:", "fwd:", "sv:"})
-    tags.reply = tags.reply || begins(lower(left.substr(0, prefix.size())), prefix);
-  while (begins(left, "[")) {
+    tags.reply = tags.reply || lower(left.substr(0, prefix.size())).starts_with(prefix);
+  while (left.starts_with("[")) {
     const auto end = left.find(']');
     if (end == std::string_view::npos)
       break;
@@ -234,7 +242,13 @@ class Chooser
       const Tags& tags = candidate.tags;
       Group& group = groups_[{tags.version, tags.tree, tags.total}];
       if (tags.fix) {
-        group.fixes.emplace(tags.number, candidate);
+        const auto [fix, end] = group.fixes.equal_range(tags.number);
+        if (std::any_of(fix, end, [&](const auto& one) {
+              return one.second.mail->diff == candidate.mail->diff;
+            }))
+          leave(candidate, "it came twice");
+        else
+          group.fixes.emplace(tags.number, candidate);
         continue;
       }
       const auto [there, added] = group.patches.emplace(tags.number, candidate);
@@ -276,6 +290,9 @@ class Chooser
     const auto below = newest == groups_.begin() ? newest : std::prev(newest);
     const auto& [older, older_tree, older_total] = below->first;
     const auto older_missing = below->second.numbers(true, older_total);
+    if (below != newest && below != groups_.begin() &&
+        std::get<0>(std::prev(below)->first) == older && version.major == older.major)
+      return ambiguous(name_, "more than one series of " + text_of(older), all_);
     if (!missing.empty() && version.minor > 0 && older.major == version.major &&
         older_tree == tree && older_total == total && older_missing.empty()) {
       Group merged = below->second;
@@ -424,8 +441,8 @@ std::string diff_of(std::string_view text)
         --new_lines;
     } else {
       const bool old_file =
-          begins(line, "--- ") && i + 1 < lines.size() && begins(lines[i + 1], "+++ ");
-      in_diff = in_diff || begins(line, "diff --git ") || old_file;
+          line.starts_with("--- ") && i + 1 < lines.size() && lines[i + 1].starts_with("+++ ");
+      in_diff = in_diff || line.starts_with("diff --git ") || old_file;
       if (in_diff && (line == "-- " || line == "--"))
         break;
       const auto words = split_blanks(line);
@@ -495,7 +512,7 @@ std::string diff_id(std::string_view diff)
 {
   std::string text;
   for (const auto line : lines_of(diff))
-    if (!begins(line, "index "))
+    if (!line.starts_with("index "))
       text += std::string(line) + '\n';
   return sha256(text);
 }
@@ -511,10 +528,10 @@ std::vector<RefusedFile> parse_apply_errors(std::string_view errors)
   for (const auto line : lines_of(errors)) {
     constexpr std::string_view kError = "error: ";
     constexpr std::string_view kFailed = "patch failed: ";
-    if (!begins(line, kError))
+    if (!line.starts_with(kError))
       continue;
     const auto said = line.substr(kError.size());
-    if (begins(said, kFailed)) {
+    if (said.starts_with(kFailed)) {
       const auto place = said.substr(kFailed.size());
       const auto colon = place.rfind(':');
       const auto at =
@@ -534,7 +551,7 @@ std::vector<RefusedFile> parse_apply_errors(std::string_view errors)
 bool outside_of_image(std::string_view path)
 {
   for (const std::string_view folder : {"tools/", "Documentation/", "samples/", "MAINTAINERS"})
-    if (begins(path, folder))
+    if (path.starts_with(folder))
       return true;
   return false;
 }

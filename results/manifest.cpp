@@ -63,7 +63,7 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
     const auto before = text.substr(0, std::min<std::size_t>(e.byte, text.size()));
     return Error{
         .code = Errc::parse,
-        .context = fmt::format("{}:{}: expected one JSON object, byte {} is no part of one", name,
+        .context = fmt::format("{}:{}: expected one JSON object, byte {} cannot be parsed", name,
                                1 + std::count(before.begin(), before.end(), '\n'), e.byte)};
   }
   if (!json.is_object())

@@ -70,7 +70,7 @@ build "$tree"
 expect_status 0; image_has one; expect out 'and uncommitted changes'
 git -C "$tree" checkout -q mm/rmap.c
 
-# A bare diff; a file that is no part of an image may fail, one that is may not.
+# A bare diff. A patch of a file outside of the image (tools/) may fail, one of mm/ may not.
 printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n' >"$work/five.diff"
 build "$tree" --series "$work/five.diff"
 expect_status 0; image_has five

@@ -104,6 +104,11 @@ TEST(PatchSeries, AFixGoesOnTopOfItsPatch)
   EXPECT_EQ(chosen({mail("[PATCH v3 1/2] a", "1"), mail("[PATCH v3 2/2] b", "2"),
                     mail("[PATCH v3 1/2 fix] a", "3")}),
             "v3 1/2 a;v3 1/2 fix a;v3 2/2 b;");
+  EXPECT_EQ(chosen({mail("[PATCH 1/1] a", "1"), mail("[PATCH 1/1 fix-2] a", "2"),
+                    mail("[PATCH 1/1 fix-2] a", "2")}),
+            "1/1 a;1/1 fix a;");
+  // A branch, and no fix.
+  EXPECT_EQ(chosen({mail("[PATCH fixes 1/1] a", "1")}), "1/1 a;");
 }
 
 TEST(PatchSeries, AMailThatCameTwiceCountsOnce)
@@ -133,6 +138,9 @@ TEST(PatchSeries, TwoSeriesAreRefusedNeverMixed)
   EXPECT_EQ(
       refused({mail("[PATCH 1/1] a", "1"), mail("[PATCH 1/2] b", "2"), mail("[PATCH 2/2] c", "3")}),
       std::string("x: more than one series of v1") + kHow);
+  EXPECT_EQ(refused({mail("[PATCH v2 1/1] a", "1"), mail("[PATCH v2 1/2] b", "2"),
+                     mail("[PATCH v2 2/2] c", "3"), mail("[PATCH v2.1 2/2] c", "4")}),
+            std::string("x: more than one series of v2") + kHow);
   EXPECT_EQ(refused({mail("[PATCH 6.12 1/1] a", "1"), mail("[PATCH 6.6 1/1] a", "2")}),
             std::string("x: more than one series of v1") + kHow);
   EXPECT_EQ(refused({mail("[PATCH 1/1] a", "1"), mail("[PATCH] b", "2")}),

@@ -88,12 +88,12 @@ TEST(ParseManifest, ArrayIsRejected)
 TEST(ParseManifest, CutOffTextIsRejected)
 {
   EXPECT_EQ(error_of(R"({"manifest_version": 1, "mo)"),
-            "m.json:1: expected one JSON object, byte 28 is no part of one");
+            "m.json:1: expected one JSON object, byte 28 cannot be parsed");
 }
 
 TEST(ParseManifest, EmptyTextIsRejected)
 {
-  EXPECT_EQ(error_of(""), "m.json:1: expected one JSON object, byte 1 is no part of one");
+  EXPECT_EQ(error_of(""), "m.json:1: expected one JSON object, byte 1 cannot be parsed");
 }
 
 TEST(ParseManifest, AKeyThatIsThereTwiceIsRejected)
