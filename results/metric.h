@@ -29,8 +29,9 @@ struct Metric {
   // Decides: shown row by row, and judged by a gate where it has a direction. Else only in CSV
   // and in the summary lines: what is a part of another metric, or of the harness itself.
   bool headline = true;
-  bool outcome = false;    // told by the workload itself (Meter::outcome)
-  bool exact_lab = false;  // by chance elsewhere, where its rows are skips
+  bool outcome = false;     // told by the workload itself (Meter::outcome)
+  bool difference = false;  // of two readings, or from a limit: may be negative
+  bool exact_lab = false;   // by chance elsewhere, where its rows are skips
   std::string_view source;
   std::string_view summary;
 };

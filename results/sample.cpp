@@ -66,17 +66,6 @@ struct RawRow {
 
 constexpr double kGreatest = 1e18;  // sums and squares of it are numbers still
 
-// Times, events and calls are counted from zero, and so are these states; others are differences of
-// two readings, or of a limit.
-bool may_be_negative(const Metric& metric)
-{
-  return metric.kind == MetricClass::exact &&
-         !glob_match(
-             "vmas,process_vmas,vmas_before,vmas_after,alloc_*,free_*,forest_*,object_bytes_*,"
-             "moves_*,pages_*,replay_*,function_calls",
-             std::string(metric.name));
-}
-
 // What was expected, or nothing when the row is good.
 std::optional<std::string> convert(const RawRow& row, Sample& sample)
 {
@@ -115,7 +104,7 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   if (row.unit != metric->unit)
     return fmt::format("unit is \"{}\", expected \"{}\", that of {}", row.unit, metric->unit,
                        row.metric);
-  if (sample.value && *sample.value < 0 && !may_be_negative(*metric))
+  if (sample.value && *sample.value < 0 && !metric->difference)
     return fmt::format("value is \"{}\", expected 0 or more of {}", row.value, row.metric);
   sample.run = row.run;
   sample.workload = row.workload;

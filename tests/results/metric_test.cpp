@@ -30,6 +30,13 @@ TEST(Metric, UnknownNameIsNull)
   EXPECT_EQ(find_metric(""), nullptr);
 }
 
+TEST(Metric, WhatIsLessAnotherReadingMayBeNegative)
+{
+  for (const Metric& metric : all_metrics())
+    if (metric.summary.find("less ") != std::string_view::npos)
+      EXPECT_TRUE(metric.difference) << metric.name;
+}
+
 TEST(Metric, NameNeedsNoQuotesInACsvFile)
 {
   for (const Metric& metric : all_metrics())

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "results/metric.h"
 
 namespace rmaplab
 {
@@ -55,6 +56,18 @@ std::string error_of_text(const std::string& text)
     return "no error";
   EXPECT_EQ(samples.error().code, Errc::parse);
   return to_string(samples.error());
+}
+
+TEST(ParseSamples, ADifferenceAloneMayBeNegative)
+{
+  for (const Metric& metric : all_metrics()) {
+    Sample sample = measured();
+    sample.metric = metric.name;
+    sample.unit = metric.unit;
+    sample.value = -121;
+    const auto samples = parse_samples("s.csv", samples_header() + sample_row(sample));
+    EXPECT_EQ(samples.has_value(), metric.difference) << metric.name;
+  }
 }
 
 // The row is on line 3.
