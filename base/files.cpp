@@ -2,13 +2,16 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
 #include <vector>
 
+#include "base/guardian.h"
 #include "base/regular_file.h"
 #include "base/unique_fd.h"
 
@@ -56,14 +59,26 @@ Result<> write_all(const UniqueFd& fd, std::string_view content, const std::stri
 
 }  // namespace
 
-Result<std::string> read_from(const fs::path& path, std::uint64_t offset)
+Result<std::string> read_from(const fs::path& path, std::uint64_t offset, std::uint64_t most_bytes)
 {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd)
     return os_error("open " + path.string());
-  if (offset != 0 && ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
-    return os_error("seek in " + path.string());
-  return read_rest(fd, path, std::numeric_limits<std::uint64_t>::max());
+  std::string content;
+  std::vector<char> buffer(1 << 16);
+  while (content.size() < most_bytes) {
+    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), most_bytes - content.size());
+    const ssize_t got =
+        ::pread(fd.get(), buffer.data(), wanted, static_cast<off_t>(offset + content.size()));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return os_error("read " + path.string());
+    if (got == 0)
+      break;
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return content;
 }
 
 Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_bytes)
@@ -82,7 +97,10 @@ Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_b
 
 Result<std::string> read_file(const fs::path& path)
 {
-  return read_from(path, 0);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
+    return os_error("open " + path.string());
+  return read_rest(fd, path, std::numeric_limits<std::uint64_t>::max());
 }
 
 Result<> write_file(const fs::path& path, std::string_view content)
@@ -95,13 +113,16 @@ Result<> write_file(const fs::path& path, std::string_view content)
       return os_error("open " + path.string());
     return write_all(into, content, "write " + path.string());
   }
-  const fs::path temporary = path.string() + ".tmp";
+  // Nobody else's, and new: a link that lies there is not followed.
+  const fs::path temporary = path.string() + "." + std::to_string(::getpid()) + ".tmp";
+  ::unlink(temporary.c_str());
   auto give_up = [&](const std::string& action) {
     Error error = os_error(action + " " + path.string());
     ::unlink(temporary.c_str());
     return error;
   };
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd)
     return os_error("create " + path.string());
   if (const auto written = write_all(fd, content, "write " + path.string()); !written) {
@@ -113,6 +134,15 @@ Result<> write_file(const fs::path& path, std::string_view content)
   if (::rename(temporary.c_str(), path.c_str()) < 0)
     return give_up("rename to");
   return ok();
+}
+
+Result<> append_file(const fs::path& path, std::string_view content)
+{
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!fd)
+    return os_error("open " + path.string());
+  return write_all(fd, content, "write " + path.string());
 }
 
 Result<> write_setting(const fs::path& path, std::string_view value)
@@ -137,9 +167,11 @@ Result<> make_directories(const fs::path& path)
 Result<TempDir> TempDir::create(const std::string& prefix)
 {
   const char* parent = std::getenv("TMPDIR");
-  std::string pattern = std::string(parent && *parent ? parent : "/tmp") + "/" + prefix + "XXXXXX";
+  const fs::path folder = fs::absolute(parent && *parent ? parent : "/tmp");
+  std::string pattern = folder / (prefix + "XXXXXX");
   if (!::mkdtemp(pattern.data()))
     return os_error("create folder " + pattern);
+  guard_folder(pattern);
   return TempDir(pattern);
 }
 
@@ -149,15 +181,40 @@ TempDir::~TempDir()
     return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  release_folder(path_);
 }
 
 fs::path cache_directory()
 {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg)
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && fs::path(xdg).is_absolute())
     return fs::path(xdg) / "rmaplab";
-  if (const char* home = std::getenv("HOME"); home && *home)
-    return fs::path(home) / ".cache" / "rmaplab";
-  return "/tmp/rmaplab-" + std::to_string(::getuid());
+  const char* home = std::getenv("HOME");
+  const struct passwd* const entry = home && *home ? nullptr : ::getpwuid(::geteuid());
+  if (entry)
+    home = entry->pw_dir;
+  return fs::path(home && *home ? home : "/nonexistent") / ".cache" / "rmaplab";
+}
+
+bool is_ours_alone(const fs::path& folder)
+{
+  struct stat about = {};
+  return ::stat(folder.c_str(), &about) == 0 && S_ISDIR(about.st_mode) &&
+         about.st_uid == ::geteuid() && (about.st_mode & S_IWOTH) == 0 &&
+         ((about.st_mode & S_IWGRP) == 0 || about.st_gid == ::getegid());
+}
+
+Result<fs::path> own_cache_directory()
+{
+  fs::path folder = cache_directory();
+  if (auto made = make_directories(folder); !made)
+    return Error{.code = Errc::usage,
+                 .context = to_string(made.error()) + "; XDG_CACHE_HOME names another place"};
+  if (is_ours_alone(folder))
+    return folder;
+  return Error{.code = Errc::usage,
+               .context = "the cache " + folder.string() +
+                          " is another user's, or others may write to it: nothing in it is "
+                          "used; XDG_CACHE_HOME names another place"};
 }
 
 fs::path program_directory()

@@ -27,6 +27,7 @@ void install_interrupt_handler()
   action.sa_handler = on_signal;
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP})
     ::sigaction(signal_number, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);  // the write fails instead, and says so
 }
 
 bool interrupted()

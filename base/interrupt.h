@@ -6,7 +6,8 @@
 namespace rmaplab
 {
 
-// SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the program at once.
+// SIGINT, SIGTERM and SIGHUP set the flag; a second one ends the program at once. A limit on the
+// size of files (SIGXFSZ) is an error of the write, as a full disk is.
 void install_interrupt_handler();
 bool interrupted();
 

@@ -15,8 +15,10 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "base/guardian.h"
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "base/ticks.h"
 #include "base/unique_fd.h"
 
 namespace rmaplab
@@ -53,7 +55,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings)
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent)  // it died before the line above
     ::_exit(127);
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ})
     ::signal(signal_number, SIG_DFL);
   int in = options.stdin_fd;
   if (in < 0)
@@ -103,6 +105,8 @@ Result<Child> Child::spawn(const SpawnOptions& options)
   }
   write_end.reset();
   Child child(pid, options.own_group);
+  if (options.own_group)
+    guard_group(pid);
   int error = 0;
   ssize_t got;
   do {
@@ -152,6 +156,8 @@ void Child::kill_and_reap()
     }
     status_ = status;
   }
+  if (own_group_)
+    release_group(pid_);
   pid_ = -1;
 }
 
@@ -163,7 +169,10 @@ std::string describe_wait_status(int wait_status)
   return "exit status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
-Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting)
+namespace
+{
+
+Result<CommandOutput> run(SpawnOptions options, const std::function<Result<>()>& waiting)
 {
   int out[2];
   int err[2];
@@ -194,8 +203,9 @@ Result<CommandOutput> run_command(SpawnOptions options, const std::function<void
     struct pollfd watched[2];
     for (int i = 0; i < 2; ++i)
       watched[i] = {.fd = streams[i].fd->get(), .events = POLLIN, .revents = 0};
-    if (::poll(watched, 2, 200) == 0 && waiting)
-      waiting();
+    if (::poll(watched, 2, 200) == 0)
+      if (const auto go_on = waiting(); !go_on)
+        return go_on.error();
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
     for (int i = 0; i < 2; ++i) {
@@ -214,6 +224,29 @@ Result<CommandOutput> run_command(SpawnOptions options, const std::function<void
     return Error{.code = Errc::interrupted, .context = "interrupted"};
   output.wait_status = *status;
   return output;
+}
+
+}  // namespace
+
+Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting)
+{
+  return run(std::move(options), [&] {
+    if (waiting)
+      waiting();
+    return ok();
+  });
+}
+
+Result<CommandOutput> ask_program(SpawnOptions options)
+{
+  constexpr std::uint64_t kLimitNs = 30'000'000'000;
+  const std::string name = options.argv[0];
+  const std::uint64_t began = monotonic_ns();
+  return run(std::move(options), [&]() -> Result<> {
+    if (monotonic_ns() - began < kLimitNs)
+      return ok();
+    return Error{.code = Errc::unsupported, .context = name + " does not answer within 30 s"};
+  });
 }
 
 std::optional<std::string> find_program(const std::string& name)

@@ -66,6 +66,8 @@ struct CommandOutput {
 // Runs to the end and keeps both outputs. Errc::interrupted after Ctrl-C. While it
 // waits it calls `waiting`, where there is one, some five times a second.
 Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting = {});
+// The same of a program that answers at once or not at all: Errc::unsupported after 30 s.
+Result<CommandOutput> ask_program(SpawnOptions options);
 // Full path of a program as execvp would find it; nothing when there is none.
 std::optional<std::string> find_program(const std::string& name);
 

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/process.h"
+#include "base/regular_file.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
 #include "cli/workload_forest.h"
@@ -131,7 +132,7 @@ Result<Forest> read_forest(const ForestOptions& opt)
 
 Result<Forest> load_forest(const std::string& path)
 {
-  const auto text = read_file(path);
+  const auto text = read_regular_file(path);
   if (!text)
     return text.error();
   return parse_forest(path, *text);

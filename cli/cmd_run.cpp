@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/function_run.h"
 #include "cli/host_run.h"
+#include "cli/keep_values.h"
 #include "cli/lab_run.h"
 #include "reports/report.h"
 
@@ -44,11 +45,12 @@ int run_in_lab(const RunOptions& opt, std::ostream& out)
   if (!kernel)
     return complain(kernel.error());
   const std::string stamp = time_stamp();
-  auto writer = RunWriter::create(std::filesystem::path(opt.out) /
-                                  (opt.label.empty() ? kernel->release : opt.label) / stamp);
+  auto writer = RunWriter::create(
+      std::filesystem::path(opt.out) / (opt.label.empty() ? kernel->release : opt.label) / stamp,
+      screen.notify());
   if (!writer)
     return complain(writer.error());
-  auto measured = run_plan_in_lab({*kernel}, opt, screen);
+  auto measured = run_plan_in_lab({*kernel}, opt, screen, {&*writer, 1});
   if (!measured)
     return complain(measured.error());
   KernelRun& one = measured->front();
@@ -83,14 +85,19 @@ int run_run(const RunOptions& opt, std::ostream& out)
                      .context = "--functions: instructions are counted in the exact lab only: "
                                 "--kernel SPEC"});
   const std::string stamp = time_stamp();
-  auto writer = RunWriter::create(std::filesystem::path(opt.out) /
-                                  (opt.label.empty() ? "host" : opt.label) / stamp);
+  auto writer = RunWriter::create(
+      std::filesystem::path(opt.out) / (opt.label.empty() ? "host" : opt.label) / stamp,
+      [](const std::string& line) { warn(line); });
   if (!writer)
     return complain(writer.error());
   std::optional<Result<HostRun>> host;
   {
     Screen screen;
-    host = measure_host(opt.plan, screen);
+    ValueKeeper keeper({&*writer, 1}, screen);
+    host = measure_host(opt.plan, screen,
+                        [&](std::span<const Sample> samples, std::string_view dmesg) {
+                          keeper.add(0, samples, dmesg);
+                        });
   }
   if (!*host)
     return complain(host->error());

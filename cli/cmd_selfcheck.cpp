@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "base/ticks.h"
 #include "cli/host_run.h"
@@ -279,7 +280,7 @@ Result<std::vector<std::pair<fs::path, Mutant>>> read_mutants(const std::string&
                  .context = fmt::format("no mutant \"{}\" below {}", names, folder.string())};
   std::vector<std::pair<fs::path, Mutant>> mutants;
   for (const auto& file : files) {
-    const auto text = read_file(file);
+    const auto text = read_regular_file(file);
     if (!text)
       return text.error();
     auto mutant = parse_mutant(file.filename(), *text);

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/files.h"
+#include "base/regular_file.h"
 #include "cli/lab_run.h"
 #include "cli/trace_verify.h"
 #include "replay/replay_input.h"
@@ -74,7 +75,7 @@ int verify_run(const std::string& folder, const std::string& path, const Trace& 
   const auto run = read_run(folder);
   if (!run)
     return complain(run.error());
-  const auto bytes = read_file(path);
+  const auto bytes = read_regular_file(path);
   if (!bytes)
     return complain(bytes.error());
   const std::string label = trace_label(path);

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/files.h"
+#include "base/regular_file.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
 #include "cli/version.h"
@@ -173,6 +174,11 @@ void add_build_options(CLI::App& cmd, BuildOptions& opt)
          fmt::format("fragments on top of bench: {}, or files; a whole .config replaces all",
                      fmt::join(fragment_names(), ", ")))
       ->delimiter(',');
+  cmd.add_option("--sandbox", opt.sandbox,
+                 "where the source's Makefile runs: on, in a sandbox of bubblewrap; off, as you;\n"
+                 "auto, in a sandbox where you are root and it works")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "on", "off"}));
   cmd.add_option("--build-jobs", opt.jobs, "jobs of make (0: one a CPU)")
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));
@@ -197,6 +203,10 @@ void add_lab_options(CLI::App& cmd, LabCommandOptions& opt)
                  "seconds without a sign of life after which a guest is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
+  cmd.add_option("--boot-timeout", opt.lab.boot_timeout_s,
+                 "seconds of this machine's time after which a guest is given up")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10 * 86400));
   cmd.add_option("--append", opt.lab.extra_kernel_args, "more words for the kernel command line");
   add_kernel_options(cmd, opt.kernel);
 }
@@ -275,7 +285,7 @@ Result<Manifest> trace_facts(const PlanOptions& opt)
 {
   Manifest facts;
   for (const std::string& path : opt.traces) {
-    const auto bytes = read_file(path);
+    const auto bytes = read_regular_file(path);
     if (!bytes)
       return bytes.error();
     facts["trace." + trace_label(path)] = "sha256 " + sha256(*bytes);

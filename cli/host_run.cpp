@@ -21,7 +21,7 @@ namespace
 {
 
 // Takes records over while the runner works.
-Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
+HostRun collect(Child& runner, UniqueFd pipe, Screen& screen, const KeepCase& keep)
 {
   HostRun host;
   RecordReader reader;
@@ -29,20 +29,19 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
   while (!interrupted()) {
     std::vector<Record> records;
     const auto more = reader.read_some(pipe.get(), 200, records);
-    if (!more)
-      return more.error();
-    if (!*more)
-      break;
+    std::string fresh = samples_header();
+    std::string log;
     for (const Record& record : records) {
       const std::string& text = record.payload;
       if (record.kind == "sample") {
         rows += text;
+        fresh += text;
       } else if (record.kind == "env") {
         const auto equals = text.find('=');
         const std::string key = text.substr(0, equals);
         host.run.manifest[key == kPlanCases ? key + ".1" : key] = text.substr(equals + 1);
       } else if (record.kind == "dmesg") {
-        host.run.dmesg += text;
+        log += text;
       } else if (record.kind == "err") {
         host.complaints += text;
       } else if (record.kind == "progress") {
@@ -52,21 +51,31 @@ Result<HostRun> collect(Child& runner, UniqueFd pipe, Screen& screen)
         screen.show(all > 0 ? done / all : 0, text);
       }
     }
+    host.run.dmesg += log;
+    if (keep)
+      keep(parse_readable_samples("", fresh).samples, log);
+    if (!more)
+      host.complaints += to_string(more.error()) + "\n";
+    if (!more || !*more)
+      break;
   }
   host.ended = reader.ended();
   if (host.ended)
     if (const auto status = runner.wait(10'000))
       host.status = WIFEXITED(*status) ? WEXITSTATUS(*status) : kCheckFailed;
-  auto samples = parse_samples("results of the runner", rows);
-  if (!samples)
-    return samples.error();
-  host.run.samples = *std::move(samples);
+  auto [samples, rejected] = parse_readable_samples("results of the runner", rows);
+  host.run.samples = std::move(samples);
+  if (!rejected.empty()) {
+    host.run.manifest["failure.1"] = rows_rejected(rejected);
+    host.complaints += rows_rejected(rejected) + "\n";
+    host.status = kCheckFailed;
+  }
   return host;
 }
 
 }  // namespace
 
-Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
+Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen, const KeepCase& keep)
 {
   const auto traces = trace_facts(plan);
   if (!traces)
@@ -86,7 +95,7 @@ Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
   if (!runner)
     return runner.error();
   write_end.reset();
-  auto host = collect(*runner, std::move(read_end), screen);
+  auto host = collect(*runner, std::move(read_end), screen, keep);
   if (interrupted()) {
     // It has what a killed process would leave: a trace buffer in the kernel.
     constexpr int kGraceMs = 5000;
@@ -94,9 +103,7 @@ Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
     static_cast<void>(runner->wait(kGraceMs));
   }
   runner->kill_and_reap();
-  if (!host)
-    return host;
-  Manifest& manifest = host->run.manifest;
+  Manifest& manifest = host.run.manifest;
   manifest.insert(traces->begin(), traces->end());
   manifest.insert({{"mode", "host"},
                    {"plan.boots", "1"},
@@ -104,7 +111,7 @@ Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen)
                    {"rmaplab.version", version()},
                    {"command", command_line()},
                    {"host.cpu", manifest_value(manifest, "guest.cpu")}});
-  host->run.gaps = gaps_of(manifest, host->run.samples);
+  host.run.gaps = gaps_of(manifest, host.run.samples);
   return host;
 }
 

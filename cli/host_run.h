@@ -2,7 +2,10 @@
 // A plan run on the running kernel, once.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "cli/commands.h"
 
@@ -16,7 +19,11 @@ struct HostRun {
   bool ended = false;      // false: no last record came
 };
 
-// Progress on the screen. After Ctrl-C: what came until then, with `ended` false.
-Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen);
+// Gets the values of each case, and the log's new lines, as they come.
+using KeepCase = std::function<void(std::span<const Sample> samples, std::string_view dmesg)>;
+
+// Progress on the screen. After Ctrl-C, and when the runner ends or is not understood: what came
+// until then, with `ended` false.
+Result<HostRun> measure_host(const PlanOptions& plan, Screen& screen, const KeepCase& keep = {});
 
 }  // namespace rmaplab

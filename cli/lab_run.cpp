@@ -7,7 +7,9 @@
 
 #include "base/files.h"
 #include "base/process.h"
+#include "base/regular_file.h"
 #include "cli/function_run.h"
+#include "cli/keep_values.h"
 
 namespace rmaplab
 {
@@ -25,7 +27,8 @@ void add_lab_run_options(CLI::App& cmd, LabRunOptions& opt)
 }
 
 Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernels,
-                                               const LabRunOptions& opt, Screen& screen)
+                                               const LabRunOptions& opt, Screen& screen,
+                                               std::span<RunWriter> writers)
 {
   const auto traces = trace_facts(opt.plan);
   if (!traces)
@@ -42,6 +45,10 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
     counting.emplace(*std::move(prepared));
     counting->arm(lab);
   }
+  ValueKeeper keeper(writers, screen);
+  const auto keep = [&](std::size_t kernel, const KernelRun& boot) {
+    keeper.add(kernel, boot.samples, boot.dmesg);
+  };
   auto measured = measure_kernels(
       kernels, lab,
       [&](int replica) {
@@ -55,7 +62,8 @@ Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernel
         for (const auto& line : progress.running)
           text += " | " + line;
         screen.show(progress.fraction, text);
-      });
+      },
+      writers.empty() ? KeepBoot() : KeepBoot(keep));
   if (measured)
     for (KernelRun& one : *measured)
       one.manifest.insert(traces->begin(), traces->end());
@@ -99,7 +107,7 @@ Result<std::vector<ImageFile>> traces_in_guest(const std::vector<std::string>& p
 {
   std::vector<ImageFile> files;
   for (const std::filesystem::path trace : paths) {
-    auto content = read_file(trace);
+    auto content = read_regular_file(trace);
     if (!content)
       return content.error();
     const auto place = std::filesystem::path(kGuestTraces + 1) / trace.filename();

@@ -15,9 +15,11 @@ struct LabRunOptions : LabCommandOptions {
 };
 void add_lab_run_options(CLI::App& cmd, LabRunOptions& opt);
 
-// Boots all of them and runs the plan; progress on the screen.
+// Boots all of them and runs the plan; progress on the screen. What each boot brings is added to
+// the kernel's writer as it ends, where there are writers; a disk that cannot take it is told once.
 Result<std::vector<KernelRun>> run_plan_in_lab(const std::vector<Kernel>& kernels,
-                                               const LabRunOptions& opt, Screen& screen);
+                                               const LabRunOptions& opt, Screen& screen,
+                                               std::span<RunWriter> writers = {});
 // Tells what went wrong in `measured`, called `name`; kDone or kCheckFailed.
 int tell_failures(const KernelRun& measured, const std::string& name, Screen& screen);
 // With id, rmaplab's version, the command and the kernel's config added.

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <iostream>
+#include <new>
 #include <string_view>
 
+#include "base/guardian.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -100,6 +102,8 @@ int main(int argc, char** argv)
 {
   using namespace rmaplab;
   install_interrupt_handler();
+  // Where it cannot be started, what a kill leaves behind stays behind.
+  const auto guardian = Guardian::start();
   command_line() = "rmaplab";
   for (int i = 1; i < argc; ++i)
     command_line() += " " + shell_quote(argv[i]);
@@ -145,6 +149,9 @@ int main(int argc, char** argv)
         std::cerr << '\n' << app.help();
       return failed;
     }
+  } catch (const std::bad_alloc&) {
+    warn("out of memory: an input or a result is larger than this process may have");
+    return failed;
   } catch (const std::exception& e) {
     warn(e.what());
     return failed;

@@ -15,8 +15,11 @@
 #include <csignal>
 #include <ctime>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 #include "base/files.h"
+#include "base/guardian.h"
 #include "base/interrupt.h"
 #include "base/lab_guest.h"
 #include "base/process.h"
@@ -26,12 +29,14 @@
 #include "conformance/run.h"
 #include "probes/counters.h"
 #include "probes/kernel_log.h"
+#include "probes/object_events.h"
 #include "results/wire.h"
 #include "session/case_run.h"
 #include "session/coordinator.h"
 #include "session/probe_server.h"
 #include "session/replay_workload.h"
 #include "session/rmap_oracle.h"
+#include "session/settings_record.h"
 #include "workloads/arena.h"
 
 namespace rmaplab
@@ -371,6 +376,55 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
   return status;
 }
 
+// Of a command that may change them: put back when this process is killed, by its guardian, or by
+// the next start where that was killed too.
+struct GuardedSettings {
+  std::optional<SettingsRecord> record;
+  std::optional<Guardian> guardian;
+  ~GuardedSettings()
+  {
+    if (record)
+      record->remove();
+  }
+};
+
+void tell_restored(std::string_view whose, const std::vector<std::string>& lines)
+{
+  for (const auto& line : lines)
+    std::cerr << fmt::format("rmaplab-runner: {} left {}\n", whose, line);
+}
+
+std::unique_ptr<GuardedSettings> guard_settings(const std::vector<std::string>& args)
+{
+  if (args.empty() || (args[0] != "run" && args[0] != "check" && args[0] != "reach"))
+    return nullptr;
+  auto guarded = std::make_unique<GuardedSettings>();
+  SettingsGuard settings;
+  const bool may_change = ::geteuid() == 0;
+  if (may_change) {
+    tell_restored("a run that was killed",
+                  SettingsRecord::restore_all(SettingsRecord::kFolder, ""));
+    settings = SettingsGuard::take("");
+    if (auto record = SettingsRecord::keep(SettingsRecord::kFolder, settings))
+      guarded->record = *std::move(record);
+    else
+      std::cerr << fmt::format(
+          "rmaplab-runner: settings that SIGKILL leaves are not recorded: {}\n",
+          to_string(record.error()));
+  }
+  auto guardian = Guardian::start([settings, may_change, record = guarded->record] {
+    if (!may_change)
+      return;
+    tell_restored("this run, which was killed,", settings.restore());
+    remove_stale_object_traces();
+    if (record)
+      record->remove();
+  });
+  if (guardian)
+    guarded->guardian.emplace(*std::move(guardian));
+  return guarded;
+}
+
 // The first process of a guest: mounts, runs /rmaplab/command, reports, reboots.
 int guest_main()
 {
@@ -445,6 +499,7 @@ int main(int argc, char** argv)
   ::signal(SIGPIPE, SIG_IGN);
   RecordWriter out(1);
   std::vector<std::string> args(argv + 1, argv + argc);
+  const auto guarded = guard_settings(args);
   const int status = run_command_line(args, out, false);
   if (!args.empty() && (args[0] == "run" || args[0] == "doctor") && status != kUsage)
     static_cast<void>(out.write("end", std::to_string(status)));

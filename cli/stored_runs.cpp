@@ -16,12 +16,12 @@ Result<StoredRuns> measure_and_store(const std::vector<Kernel>& kernels,
   const std::string stamp = time_stamp();
   std::vector<RunWriter> writers;
   for (const auto& id : ids) {
-    auto writer = RunWriter::create(folder / id);
+    auto writer = RunWriter::create(folder / id, screen.notify());
     if (!writer)
       return writer.error();
     writers.push_back(*std::move(writer));
   }
-  auto measured = run_plan_in_lab(kernels, opt, screen);
+  auto measured = run_plan_in_lab(kernels, opt, screen, writers);
   if (!measured)
     return measured.error();
 

@@ -114,9 +114,10 @@ void take_fact(Manifest& manifest, const std::string& key, const std::string& va
   manifest.emplace(key == kPlanCases ? fmt::format("{}.{}", key, boot) : key, value);
 }
 
-// Takes over what one boot brought.
-void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport report)
+// Takes over what one boot brought. A row that cannot be read is a failure, and costs no other.
+void absorb(KernelRun& run, const Kernel& kernel, const Job& job, const BootReport& report)
 {
+  const std::string boot = boot_name(kernel, job.replica);
   std::string rows = samples_header();
   for (const Record& record : report.records) {
     if (record.kind == "sample")
@@ -128,19 +129,17 @@ void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport rep
         take_fact(run.manifest, record.payload.substr(0, equals), record.payload.substr(equals + 1),
                   job.boot + 1);
   }
-  auto samples = parse_samples("results of " + boot_name(kernel, job.replica), rows);
-  if (samples) {
-    judge_console(run, boot_name(kernel, job.replica), report, *samples);
-    for (Sample& sample : *samples) {
-      sample.boot = job.boot + 1;
-      run.samples.push_back(std::move(sample));
-    }
-  } else {
-    run.failures.push_back(to_string(samples.error()));
+  auto [samples, rejected] = parse_readable_samples("results of " + boot, rows);
+  judge_console(run, boot, report, samples);
+  if (!rejected.empty())
+    run.failures.push_back(rows_rejected(rejected));
+  for (Sample& sample : samples) {
+    sample.boot = job.boot + 1;
+    run.samples.push_back(std::move(sample));
   }
-  run.dmesg += fmt::format("==> {} <==\n{}\n", boot_name(kernel, job.replica), report.console);
+  run.dmesg += fmt::format("==> {} <==\n{}\n", boot, report.console);
   if (!report.function_counts.empty())
-    run.function_counts[job.boot + 1] = std::move(report.function_counts);
+    run.function_counts[job.boot + 1] = report.function_counts;
   run.guest_status = std::max(run.guest_status, report.guest_status);
   run.interrupted = run.interrupted || report.outcome == BootOutcome::interrupted;
 
@@ -162,7 +161,7 @@ void absorb(KernelRun& run, const Kernel& kernel, const Job& job, BootReport rep
   }();
   if (what.empty())
     return;
-  run.failures.push_back(boot_name(kernel, job.replica) + ": " + what);
+  run.failures.push_back(boot + ": " + what);
   if (run.failed_console.empty())
     run.failed_console = last_lines(report.console, 15);
 }
@@ -220,8 +219,8 @@ bool kvm_works(const Machine& machine, const Kernel& kernel, const std::string& 
 {
   if (::access("/dev/kvm", R_OK | W_OK) != 0)
     return false;
-  auto vm =
-      Vm::start(machine, {.kernel = kernel.image, .accelerator = Accelerator::kvm}, initramfs, 20);
+  auto vm = Vm::start(machine, {.kernel = kernel.image, .accelerator = Accelerator::kvm}, initramfs,
+                      20, 30);
   if (!vm)
     return false;
   const std::uint64_t deadline = monotonic_ns() + 30'000'000'000u;
@@ -237,7 +236,8 @@ bool kvm_works(const Machine& machine, const Kernel& kernel, const std::string& 
 
 Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernels,
                                                const LabOptions& given, const CommandOf& command,
-                                               const Notify& notify, const ShowProgress& show)
+                                               const Notify& notify, const ShowProgress& show,
+                                               const KeepBoot& keep)
 {
   const auto architecture = find_architecture(
       kernels.empty() ? host_architecture() : std::string(kernels[0].architecture.name));
@@ -326,32 +326,44 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
   std::vector<std::vector<std::optional<BootReport>>> reports(
       kernels.size(),
       std::vector<std::optional<BootReport>>(static_cast<std::size_t>(options.replicas)));
+  // Nothing: it runs. Where it cannot: what is running goes on, no other is tried.
   std::list<Running> running;
+  const auto begin = [&](const Job& job) -> Result<> {
+    auto image = image_of(kernels[job.kernel], job.replica);
+    if (!image)
+      return image.error();
+    auto vm =
+        Vm::start(*machine,
+                  {.kernel = kernels[job.kernel].image,
+                   .function_plugin = options.function_plugin,
+                   .function_symbols =
+                       options.function_plugin.empty() ? "" : options.function_symbols[job.kernel],
+                   .accelerator = accelerator,
+                   .replica = job.replica,
+                   .cpus = options.cpus,
+                   .memory_mib = options.memory_mib,
+                   .extra_kernel_args = options.extra_kernel_args},
+                  *image, options.hang_timeout_s, options.boot_timeout_s);
+    if (!vm)
+      return vm.error();
+    running.push_back({.job = job, .vm = *std::move(vm)});
+    return ok();
+  };
+  std::optional<std::pair<Job, Error>> not_begun;
   std::size_t done = 0;
   while (!waiting.empty() || !running.empty()) {
     if (interrupted())
       waiting.clear();
-    while (!waiting.empty() && running.size() < static_cast<std::size_t>(options.jobs)) {
+    while (!waiting.empty() && !interrupted() &&
+           running.size() < static_cast<std::size_t>(options.jobs)) {
       const Job job = waiting.front();
       waiting.pop_front();
-      auto image = image_of(kernels[job.kernel], job.replica);
-      if (!image)
-        return image.error();
-      auto vm = Vm::start(
-          *machine,
-          {.kernel = kernels[job.kernel].image,
-           .function_plugin = options.function_plugin,
-           .function_symbols =
-               options.function_plugin.empty() ? "" : options.function_symbols[job.kernel],
-           .accelerator = accelerator,
-           .replica = job.replica,
-           .cpus = options.cpus,
-           .memory_mib = options.memory_mib,
-           .extra_kernel_args = options.extra_kernel_args},
-          *image, options.hang_timeout_s);
-      if (!vm)
-        return vm.error();
-      running.push_back({.job = job, .vm = *std::move(vm)});
+      if (auto begun = begin(job); !begun) {
+        if (done == 0 && running.empty())
+          return begun.error();
+        not_begun = {job, begun.error()};
+        waiting.clear();
+      }
     }
     BootProgress progress{.boots_done = done, .boots = boots};
     double finished = static_cast<double>(done);
@@ -367,6 +379,11 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
           waiting.push_front(it->job);
           it = running.erase(it);
           continue;
+        }
+        if (keep) {
+          KernelRun boot;
+          absorb(boot, kernels[it->job.kernel], it->job, report);
+          keep(it->job.kernel, boot);
         }
         reports[it->job.kernel][static_cast<std::size_t>(it->job.boot)] = std::move(report);
         it = running.erase(it);
@@ -395,11 +412,16 @@ Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernel
       auto& report = reports[kernel][static_cast<std::size_t>(boot)];
       if (report)
         absorb(runs[kernel], kernels[kernel],
-               {.kernel = kernel, .boot = boot, .replica = options.first_replica + boot},
-               *std::move(report));
-      else
+               {.kernel = kernel, .boot = boot, .replica = options.first_replica + boot}, *report);
+      else if (!not_begun)
         runs[kernel].interrupted = true;
     }
+  if (not_begun) {
+    const auto& [job, error] = *not_begun;
+    runs[job.kernel].failures.push_back(
+        fmt::format("{}: could not begin, nor what was to follow: {}",
+                    boot_name(kernels[job.kernel], job.replica), to_string(error)));
+  }
   return runs;
 }
 

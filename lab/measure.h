@@ -26,7 +26,8 @@ struct LabOptions {
   int cpus = 0;                // of a guest; 0: one in exact mode, all of the host's in smp
   int memory_mib = 2048;
   int hang_timeout_s = 120;
-  int jobs = 0;  // guests at a time; 0: one a host CPU in exact mode, one in smp
+  int boot_timeout_s = 86'400;  // of the host's time
+  int jobs = 0;                 // guests at a time; 0: one a host CPU in exact mode, one in smp
   std::string extra_kernel_args;
   // Counts instructions by kernel function (lab/function_counting.h); "": nobody does. With the
   // file of symbols for each kernel.
@@ -67,13 +68,17 @@ std::vector<std::vector<std::size_t>> boot_order(std::size_t kernels, int boots,
 
 using CommandOf = std::function<GuestCommand(int replica)>;
 using ShowProgress = std::function<void(const BootProgress&)>;
+// Called as each boot ends, with the kernel's index and what that boot alone brought.
+using KeepBoot = std::function<void(std::size_t kernel, const KernelRun& boot)>;
 
 // One KernelRun for each kernel, in the same order; in smp mode its manifest has its place in
 // each block of boots, boots.order, and the seed they were drawn with, boots.seed. Fails as a whole
-// only when nothing could be booted (no QEMU, no runner, no space for the guest's image).
+// only when nothing could be booted (no QEMU, no runner, no space for the guest's image); a later
+// boot that cannot begin is the last that is tried, and a failure of its kernel.
 Result<std::vector<KernelRun>> measure_kernels(const std::vector<Kernel>& kernels,
                                                const LabOptions& options, const CommandOf& command,
-                                               const Notify& notify, const ShowProgress& show);
+                                               const Notify& notify, const ShowProgress& show,
+                                               const KeepBoot& keep = {});
 
 // Whether KVM boots this kernel here: found by doing it, at most 30 s.
 bool kvm_works(const Machine& machine, const Kernel& kernel, const std::string& initramfs);

@@ -149,7 +149,7 @@ Result<std::string> qemu_version(const Machine& machine)
     return Error{
         .code = Errc::unsupported,
         .context = fmt::format("{} is not installed (Debian: {})", machine.qemu, machine.package)};
-  auto output = run_command({.argv = {machine.qemu, "--version"}});
+  auto output = ask_program({.argv = {machine.qemu, "--version"}});
   if (!output)
     return output.error();
   const auto words = split_blanks(lines_of(output->out).empty() ? "" : lines_of(output->out)[0]);

@@ -60,6 +60,10 @@ std::string disk_note(const fs::path& folder)
   return {};
 }
 
+// Far above what a full run of every pass, or a kernel that complains of each case, writes.
+constexpr std::uint64_t kMostConsoleBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMostChannelBytes = std::uint64_t{1} << 30;
+
 constexpr std::string_view kLockup = "BUG: soft lockup";  // kernel/watchdog.c
 
 // For how long that thread of the process which waited longest was ready to run and had no
@@ -81,7 +85,7 @@ std::uint64_t longest_wait_for_cpu_ns(pid_t pid)
 }  // namespace
 
 Result<Vm> Vm::start(const Machine& machine, BootSpec spec, const std::string& initramfs,
-                     int hang_timeout_s)
+                     int hang_timeout_s, int limit_s)
 {
   auto folder = TempDir::create("rmaplab-boot-");
   if (!folder)
@@ -103,6 +107,8 @@ Result<Vm> Vm::start(const Machine& machine, BootSpec spec, const std::string& i
     return qemu.error();
   vm.qemu_.emplace(*std::move(qemu));
   vm.hang_timeout_s_ = hang_timeout_s;
+  vm.limit_s_ = limit_s;
+  vm.began_ns_ = monotonic_ns();
   vm.note_sign_of_life();
   return vm;
 }
@@ -116,7 +122,7 @@ void Vm::note_sign_of_life()
 bool Vm::end(BootOutcome outcome, const std::string& reason)
 {
   qemu_->kill_and_reap();
-  if (auto console = read_file(spec_.console))
+  if (auto console = read_from(spec_.console, 0, kMostConsoleBytes))
     report_.console = plain_text(*console);
   if (auto counts = read_file(spec_.function_counts))
     report_.function_counts = *std::move(counts);
@@ -129,7 +135,7 @@ bool Vm::step()
 {
   // Ask before reading: what an ended QEMU wrote is then complete.
   const auto qemu_status = qemu_->poll();
-  auto fresh = read_from(spec_.channel, channel_bytes_);
+  auto fresh = read_from(spec_.channel, channel_bytes_, kMostChannelBytes + 1 - channel_bytes_);
   std::error_code error;
   const auto console_size = fs::file_size(spec_.console, error);
   if (fresh && !fresh->empty()) {
@@ -151,11 +157,18 @@ bool Vm::step()
                                                                     : false;
   }
   if (!error && console_size != console_bytes_) {
-    const auto written = read_from(spec_.console, console_bytes_);
+    const auto written = read_from(spec_.console, console_bytes_, kMostConsoleBytes);
     lockups_ += written && written->find(kLockup) != std::string::npos;
     console_bytes_ = console_size;
     note_sign_of_life();
   }
+  if (console_bytes_ > kMostConsoleBytes)
+    return end(BootOutcome::hung,
+               fmt::format("wrote more than {} MiB to its console", kMostConsoleBytes >> 20));
+  if (channel_bytes_ > kMostChannelBytes)
+    return end(BootOutcome::garbled, fmt::format("more than {} MiB", kMostChannelBytes >> 20));
+  if (monotonic_ns() - began_ns_ > static_cast<std::uint64_t>(limit_s_) * 1'000'000'000u)
+    return end(BootOutcome::hung, fmt::format("did not end within {} s", limit_s_));
   // It is reported again and again, for ever: words, but no life.
   constexpr int kMostLockups = 3;
   if (lockups_ >= kMostLockups)
@@ -185,7 +198,7 @@ bool Vm::step()
   if (silent_ns > timeout_ns &&
       silent_ns > timeout_ns + longest_wait_for_cpu_ns(qemu_->pid()) - waited_at_sign_ns_) {
     const bool panicked = [&] {
-      const auto console = read_file(spec_.console);
+      const auto console = read_from(spec_.console, 0, kMostConsoleBytes);
       return console && console->find(kPanic) != std::string::npos;
     }();
     end(BootOutcome::hung,

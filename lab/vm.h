@@ -40,8 +40,10 @@ class Vm
  public:
   // `hang_timeout_s` of time without a byte counts as hanging. Time for which QEMU waited for a
   // CPU of the host is not counted: a guest on a busy machine is slow, not dead.
+  // A boot that is not over after `limit_s` of the host's time, or that writes without an end, is
+  // over then: hung.
   static Result<Vm> start(const Machine& machine, BootSpec spec, const std::string& initramfs,
-                          int hang_timeout_s);
+                          int hang_timeout_s, int limit_s);
   Vm(Vm&&) = default;
   // Looks at what came since the last call; true when the boot is over. Cheap:
   // meant to be called some ten times a second.
@@ -68,6 +70,8 @@ class Vm
   std::uint64_t last_sign_ns_ = 0;
   std::uint64_t waited_at_sign_ns_ = 0;
   int hang_timeout_s_ = 0;
+  int limit_s_ = 0;
+  std::uint64_t began_ns_ = 0;
   int lockups_ = 0;  // looks at the console that found one reported, since the last record
 };
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "results/run_dir.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,14 +85,115 @@ std::optional<std::string> what_contradicts(const Manifest& manifest, const Samp
 
 }  // namespace
 
-Result<RunWriter> RunWriter::create(const fs::path& folder)
+namespace
+{
+
+// Locked while whoever called this lives; nothing where another has it for longer than a look at
+// whether it is claimed takes.
+UniqueFd claim(const fs::path& folder)
+{
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  for (int i = 0; fd && i < 20; ++i) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+      return fd;
+    ::usleep(5'000);
+  }
+  return {};
+}
+
+bool is_claimed(const fs::path& folder)
+{
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0;
+}
+
+bool is_same(const UniqueFd& fd, const fs::path& path)
+{
+  struct stat open = {};
+  struct stat named = {};
+  return ::fstat(fd.get(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+// FOLDER.1.partial or the next that is free.
+fs::path free_name(const fs::path& folder)
+{
+  std::error_code error;
+  for (int i = 1;; ++i)
+    if (fs::path name = fmt::format("{}.{}.partial", folder.string(), i);
+        !fs::exists(fs::symlink_status(name, error)))
+      return name;
+}
+
+bool holds_something(const fs::path& folder)
+{
+  std::error_code error;
+  return fs::is_directory(folder, error) && !fs::is_empty(folder, error);
+}
+
+// Runs in the folder of `ours` that did not end and that nobody works on: one line.
+std::string others_that_did_not_end(const fs::path& ours)
+{
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(ours.parent_path(), error))
+    if (entry.path().extension() == ".partial" && entry.path() != ours &&
+        entry.is_directory(error) && !is_claimed(entry.path()))
+      names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  if (names.empty())
+    return {};
+  return fmt::format(
+      "{} has {} that did not end: {}; what {} measured is in samples.csv there",
+      ours.parent_path().string(),
+      names.size() == 1 ? "a run" : fmt::format("{} runs", names.size()),
+      names.size() > 3 ? names[0] + ", ..." : fmt::format("{}", fmt::join(names, ", ")),
+      names.size() == 1 ? "it" : "they");
+}
+
+}  // namespace
+
+Result<RunWriter> RunWriter::create(const fs::path& folder,
+                                    const std::function<void(const std::string&)>& tell)
 {
   RunWriter writer(folder.has_filename() ? folder : folder.parent_path());
-  std::error_code error;
-  if (fs::exists(folder, error))
-    return Error{.code = Errc::usage, .context = folder.string() + " exists already"};
+  const auto in_use = [&] {
+    return Error{.code = Errc::usage,
+                 .context = writer.partial_.string() + " is being written by another process"};
+  };
+  const auto exists_already = [&] {
+    std::error_code error;
+    return fs::exists(writer.folder_, error)
+               ? Result<>(Error{.code = Errc::usage,
+                                .context = writer.folder_.string() + " exists already"})
+               : ok();
+  };
+  if (auto free = exists_already(); !free)
+    return free.error();
+  if (holds_something(writer.partial_)) {
+    const UniqueFd left = claim(writer.partial_);
+    if (!left)
+      return in_use();
+    const fs::path kept = free_name(writer.folder_);
+    if (::rename(writer.partial_.c_str(), kept.c_str()) < 0)
+      return os_error("rename to " + kept.string());
+    if (tell)
+      tell(fmt::format("{} is of a run that did not end: kept as {}", writer.partial_.string(),
+                       kept.filename().string()));
+  } else if (std::string others = others_that_did_not_end(writer.partial_);
+             tell && !others.empty()) {
+    tell(others);
+  }
   if (auto made = make_directories(writer.partial_); !made)
     return made.error();
+  writer.claim_ = claim(writer.partial_);
+  if (!writer.claim_ || !is_same(writer.claim_, writer.partial_)) {
+    const Error error_of_use = in_use();
+    writer.partial_.clear();  // another's, not to be removed
+    return error_of_use;
+  }
+  if (auto free = exists_already(); !free)  // it ended between the two looks
+    return free.error();
   return writer;
 }
 
@@ -98,6 +202,20 @@ RunWriter::~RunWriter()
   std::error_code error;
   if (!partial_.empty() && fs::remove(partial_, error))
     fs::remove(partial_.parent_path(), error);
+}
+
+Result<> RunWriter::append(std::span<const Sample> samples, std::string_view dmesg)
+{
+  std::string csv = rows_ == 0 ? samples_header() : "";
+  for (Sample sample : samples) {
+    sample.run = folder_.filename();
+    csv += sample_row(sample);
+  }
+  if (!samples.empty())
+    if (auto done = append_file(partial_ / "samples.csv", csv); !done)
+      return done;
+  rows_ += samples.size();
+  return dmesg.empty() ? ok() : append_file(partial_ / "dmesg.txt", dmesg);
 }
 
 Result<> RunWriter::store(const Run& run)
@@ -137,6 +255,13 @@ Result<Run> read_run(const fs::path& folder)
   if (given.extension() == ".partial")
     return Error{.code = Errc::usage,
                  .context = given.string() + " is a run that was not finished"};
+  std::error_code error;
+  if (fs::exists(given / "manifest.json", error) && !fs::exists(given / "samples.csv", error))
+    return Error{
+        .code = Errc::usage,
+        .context = fmt::format(
+            "{} has no samples.csv: {}", given.string(),
+            fs::exists(given / "vmlinuz", error) ? "it is a kernel, no run" : "it is no run")};
   auto manifest = read_manifest(given / "manifest.json");
   if (!manifest)
     return manifest.error();
@@ -167,7 +292,6 @@ Result<Run> read_run(const fs::path& folder)
   run.checked = !manifest_value(run.manifest, kChecksum).empty() &&
                 !manifest_value(run.manifest, kRows).empty();
   run.gaps = gaps_of(run.manifest, run.samples);
-  std::error_code error;
   for (const auto& [name, text] : {std::pair{"dmesg.txt", &run.dmesg}, {"config", &run.config}}) {
     if (!fs::exists(given / name, error))
       continue;

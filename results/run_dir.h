@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A run on disk: manifest.json, samples.csv, dmesg.txt and, where it is known, the
-// kernel's config, in one folder. While it
-// is being measured the folder is called NAME.partial: a crash leaves no half
-// run that looks whole, and what was measured is still there.
+// kernel's config, in one folder. While it is being measured the folder is called NAME.partial
+// and gets its values as they come: a process that is killed leaves no half run that looks whole,
+// and what was measured is still there.
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "results/gaps.h"
 #include "results/manifest.h"
 #include "results/sample.h"
@@ -34,16 +37,27 @@ struct Run {
 class RunWriter
 {
  public:
-  // Creates FOLDER.partial; FOLDER itself must not exist (Errc::usage).
-  static Result<RunWriter> create(const std::filesystem::path& folder);
+  // Creates FOLDER.partial and claims it while this object lives. Errc::usage where FOLDER exists,
+  // or another process has claimed it. What a process that was killed left under that name is
+  // kept as FOLDER.N.partial; `tell` gets a line for it, and one for others beside it.
+  static Result<RunWriter> create(const std::filesystem::path& folder,
+                                  const std::function<void(const std::string&)>& tell = {});
   RunWriter(RunWriter&& other) noexcept
-      : folder_(std::move(other.folder_)), partial_(std::exchange(other.partial_, {}))
+      : folder_(std::move(other.folder_)),
+        partial_(std::exchange(other.partial_, {})),
+        claim_(std::move(other.claim_)),
+        rows_(other.rows_)
   {
   }
   RunWriter& operator=(RunWriter&&) = delete;
   // Removes FOLDER.partial where nothing was stored, and the folder above it when that is empty.
   ~RunWriter();
-  // Each call replaces what was stored before and is complete when it returns.
+  // Adds values, as of the run that is called as the folder, and lines of dmesg.txt as they come:
+  // there when it returns, whoever is killed next.
+  Result<> append(std::span<const Sample> samples, std::string_view dmesg);
+  // Values that append() has added.
+  std::size_t rows() const { return rows_; }
+  // Replaces all that was added or stored before; complete when it returns.
   Result<> store(const Run& run);
   // The run is whole: gives the folder its final name.
   Result<std::filesystem::path> finish();
@@ -56,6 +70,8 @@ class RunWriter
   }
   std::filesystem::path folder_;
   std::filesystem::path partial_;
+  UniqueFd claim_;  // of partial_, locked: gone with the process, however that ends
+  std::size_t rows_ = 0;
 };
 
 // Rejects with file and line; a folder named *.partial is Errc::usage. samples.csv must have the

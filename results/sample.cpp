@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/fast_csv.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "results/metric.h"
 
@@ -155,8 +156,35 @@ std::string sample_row(const Sample& sample)
       to_string(sample.status), cell(sample.reason), cell(sample.pass), cell(sample.site));
 }
 
-Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
-                                          const SampleCheck& check)
+namespace
+{
+
+struct Seen {
+  std::size_t line;
+  bool value;
+};
+using SeenBefore = std::unordered_map<std::string, Seen>;  // values and skips: line of the first
+
+// What is wrong with a value that was there already; nothing where it was not.
+std::optional<std::string> what_repeats(SeenBefore& seen, const Sample& sample, std::size_t line)
+{
+  if (sample.status == SampleStatus::fail)
+    return std::nullopt;
+  const Seen now{.line = line, .value = sample.value.has_value()};
+  const auto [first, is_new] = seen.emplace(identity_of(sample), now);
+  if (is_new || (!now.value && !first->second.value))
+    return std::nullopt;
+  return fmt::format("this value was there already{}, in line {}: {} {} {} of boot {}, pass {}",
+                     now.value == first->second.value ? ""
+                     : now.value                      ? ", as a skip"
+                                                      : ", with a value",
+                     first->second.line, sample.workload, sample.arguments, sample.metric,
+                     sample.boot, sample.pass);
+}
+
+// Where there is a list for them, rows that cannot be read go there and the rest is read.
+Result<std::vector<Sample>> parse(const std::string& name, std::string_view text,
+                                  const SampleCheck& check, std::vector<std::string>* rejected)
 {
   auto reject = [&](std::size_t line, const std::string& expected) {
     return Error{.code = Errc::parse, .context = fmt::format("{}:{}: {}", name, line, expected)};
@@ -166,11 +194,7 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
   if (text.back() != '\n')
     return reject(lines_of(text).size(), "file is cut off: the last line has no newline");
   std::vector<Sample> samples;
-  struct Seen {
-    std::size_t line;
-    bool value;
-  };
-  std::unordered_map<std::string, Seen> seen;  // values and skips, and the line of the first
+  SeenBefore seen;
   std::size_t line = 1;
   try {
     Reader reader(name, text.data(), text.data() + text.size());
@@ -181,28 +205,39 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
       if (!reader.has_column(column))
         return reject(1, fmt::format("header has no column \"{}\"", column));
     RawRow row;
-    while (reader.read_row(row.run, row.boot, row.replica, row.workload, row.workload_version,
-                           row.arguments, row.repetition, row.metric, row.unit, row.value,
-                           row.status, row.reason, row.pass, row.site)) {
+    // Nothing at the end of the text.
+    const auto next = [&]() -> std::optional<Result<Sample>> {
+      try {
+        if (!reader.read_row(row.run, row.boot, row.replica, row.workload, row.workload_version,
+                             row.arguments, row.repetition, row.metric, row.unit, row.value,
+                             row.status, row.reason, row.pass, row.site))
+          return std::nullopt;
+      } catch (const io::error::with_file_line& e) {
+        const auto at = static_cast<std::size_t>(e.file_line < 0 ? 0 : e.file_line);
+        return reject(at,
+                      fmt::format("expected {} comma-separated cells as in the header", kColumns));
+      }
       line = reader.get_file_line();
       Sample sample;
       if (const auto expected = convert(row, sample))
         return reject(line, *expected);
       if (const auto expected = check ? check(sample) : std::nullopt)
         return reject(line, *expected);
-      if (sample.status != SampleStatus::fail) {
-        const Seen now{.line = line, .value = sample.value.has_value()};
-        const auto [first, is_new] = seen.emplace(identity_of(sample), now);
-        if (!is_new && (now.value || first->second.value))
-          return reject(line, fmt::format("this value was there already{}, in line {}: {} {} {} of "
-                                          "boot {}, pass {}",
-                                          now.value == first->second.value ? ""
-                                          : now.value                      ? ", as a skip"
-                                                                           : ", with a value",
-                                          first->second.line, sample.workload, sample.arguments,
-                                          sample.metric, sample.boot, sample.pass));
-      }
-      samples.push_back(std::move(sample));
+      if (const auto expected = what_repeats(seen, sample, line))
+        return reject(line, *expected);
+      return sample;
+    };
+    constexpr std::size_t kRowsBetweenLooks = 4096;
+    while (auto sample = next()) {
+      // What was measured is kept after Ctrl-C; a stored run is there another time.
+      if (!rejected && line % kRowsBetweenLooks == 0 && interrupted())
+        return Error{.code = Errc::interrupted, .context = "interrupted"};
+      if (*sample)
+        samples.push_back(**std::move(sample));
+      else if (rejected)
+        rejected->push_back(to_string(sample->error()));
+      else
+        return sample->error();
     }
   } catch (const io::error::duplicated_column_in_header& e) {
     return reject(1, fmt::format("header has column \"{}\" twice", e.column_name));
@@ -213,6 +248,31 @@ Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_v
     return reject(line + 1, e.what());
   }
   return samples;
+}
+
+}  // namespace
+
+Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
+                                          const SampleCheck& check)
+{
+  return parse(name, text, check, nullptr);
+}
+
+std::string rows_rejected(std::span<const std::string> rejected)
+{
+  return fmt::format("{} cannot be read: {}",
+                     rejected.size() == 1 ? "a row" : fmt::format("{} rows", rejected.size()),
+                     rejected.front());
+}
+
+ReadableSamples parse_readable_samples(const std::string& name, std::string_view text)
+{
+  ReadableSamples read;
+  if (auto samples = parse(name, text, {}, &read.rejected))
+    read.samples = *std::move(samples);
+  else
+    read.rejected.push_back(to_string(samples.error()));
+  return read;
 }
 
 }  // namespace rmaplab

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,5 +53,14 @@ using SampleCheck = std::function<std::optional<std::string>(const Sample&)>;
 // its metric's unit, and no value may be there twice.
 Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
                                           const SampleCheck& check = {});
+
+// The same of a stream that is measured once: a row that cannot be read costs no other.
+struct ReadableSamples {
+  std::vector<Sample> samples;
+  std::vector<std::string> rejected;  // "NAME:LINE: what was expected", one a row
+};
+// "2 rows cannot be read: NAME:7: what was expected".
+std::string rows_rejected(std::span<const std::string> rejected);
+ReadableSamples parse_readable_samples(const std::string& name, std::string_view text);
 
 }  // namespace rmaplab

@@ -156,6 +156,38 @@ SettingsGuard SettingsGuard::take(const std::string& root)
   return guard;
 }
 
+std::string SettingsGuard::text() const
+{
+  std::string text;
+  for (const auto& [path, value] : values_)
+    text += fmt::format("value {} {}\n", path, value);
+  for (const auto& [path, priority] : swaps_)
+    text += fmt::format("swap {} {}\n", path, priority);
+  for (const auto& path : cgroups_)
+    text += fmt::format("cgroup {}\n", path);
+  return text;
+}
+
+SettingsGuard SettingsGuard::from_text(const std::string& root, std::string_view text)
+{
+  SettingsGuard guard;
+  guard.root_ = root;
+  for (const auto line : lines_of(text)) {
+    const auto words = split_blanks(line);
+    if (words.size() < 2)
+      continue;
+    const std::string path(words[1]);
+    if (words[0] == "value" && (path.starts_with("/proc/sys/") || path.starts_with("/sys/")) &&
+        path.find("..") == std::string::npos && words.size() > 2)
+      guard.values_[path] = line.substr(line.find(path) + path.size() + 1);
+    else if (words[0] == "swap" && words.size() == 3 && parse_i64(words[2]))
+      guard.swaps_[path] = static_cast<int>(*parse_i64(words[2]));
+    else if (words[0] == "cgroup")
+      guard.cgroups_.insert(path);
+  }
+  return guard;
+}
+
 std::vector<std::string> SettingsGuard::restore() const
 {
   std::vector<std::string> changed;

@@ -28,6 +28,9 @@ class SettingsGuard
   // "/proc/sys/vm/max_map_count at 70000, was 65530; restored".
   std::vector<std::string> restore() const;
   std::size_t settings() const { return values_.size(); }
+  // A line each, for a file; and back again. What is no setting there is left out.
+  std::string text() const;
+  static SettingsGuard from_text(const std::string& root, std::string_view text);
 
  private:
   std::string root_;

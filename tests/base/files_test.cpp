@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <iterator>
 #include <optional>
 
 namespace rmaplab
@@ -18,6 +21,10 @@ class Files : public testing::Test
  protected:
   void SetUp() override { ASSERT_TRUE(temp_) << to_string(temp_.error()); }
   fs::path at(const std::string& name) const { return temp_->path() / name; }
+  std::ptrdiff_t entries() const
+  {
+    return std::distance(fs::directory_iterator(temp_->path()), fs::directory_iterator());
+  }
 
  private:
   Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
@@ -69,14 +76,32 @@ TEST_F(Files, WriteReplacesALongerFile)
 TEST_F(Files, WriteLeavesNoTemporaryName)
 {
   ASSERT_TRUE(write_file(at("x"), "new"));
-  EXPECT_FALSE(fs::exists(at("x.tmp")));
+  EXPECT_EQ(entries(), 1);
+}
+
+TEST_F(Files, ALinkUnderTheTemporaryNameIsNotFollowed)
+{
+  ASSERT_TRUE(write_file(at("precious"), "kept"));
+  fs::create_symlink(at("precious"), at("x." + std::to_string(::getpid()) + ".tmp"));
+  ASSERT_TRUE(write_file(at("x"), "new"));
+  EXPECT_EQ(*read_file(at("precious")), "kept");
+  EXPECT_EQ(entries(), 2);
+}
+
+TEST_F(Files, AppendAddsAndFollowsNoLink)
+{
+  ASSERT_TRUE(append_file(at("x"), "one "));
+  ASSERT_TRUE(append_file(at("x"), "two"));
+  EXPECT_EQ(*read_file(at("x")), "one two");
+  fs::create_symlink(at("x"), at("link"));
+  EXPECT_FALSE(append_file(at("link"), "three"));
 }
 
 TEST_F(Files, FailedWriteLeavesNoTemporaryName)
 {
   fs::create_directory(at("x"));
   ASSERT_FALSE(write_file(at("x"), "new"));
-  EXPECT_FALSE(fs::exists(at("x.tmp")));
+  EXPECT_EQ(entries(), 1);
 }
 
 TEST_F(Files, WriteIntoAMissingFolderIsAnError)
@@ -89,13 +114,14 @@ TEST_F(Files, WriteIntoAMissingFolderIsAnError)
 TEST_F(Files, ReadFromSkipsToTheOffset)
 {
   ASSERT_TRUE(write_file(at("x"), "0123456789"));
-  EXPECT_EQ(*read_from(at("x"), 7), "789");
+  EXPECT_EQ(*read_from(at("x"), 7, 100), "789");
 }
 
 TEST_F(Files, ReadFromTheEndIsEmpty)
 {
   ASSERT_TRUE(write_file(at("x"), "0123456789"));
-  EXPECT_EQ(*read_from(at("x"), 10), "");
+  EXPECT_EQ(*read_from(at("x"), 10, 100), "");
+  EXPECT_EQ(*read_from(at("x"), 1, 3), "123");
 }
 
 TEST_F(Files, MakeDirectoriesMakesParents)

@@ -15,7 +15,7 @@ namespace
 {
 
 // A "QEMU" that is a shell script; $console is the file it was told to write the console to.
-BootReport boot(const std::string& script, int hang_timeout_s)
+BootReport boot(const std::string& script, int hang_timeout_s, int limit_s = 600)
 {
   const auto folder = TempDir::create("rmaplab-test-");
   const auto qemu = folder->path() / "qemu";
@@ -24,7 +24,7 @@ BootReport boot(const std::string& script, int hang_timeout_s)
                          "console=${word#file:};; esac; done\n" +
                              script));
   std::filesystem::permissions(qemu, std::filesystem::perms::owner_all);
-  auto vm = Vm::start({.qemu = qemu, .console = "console=ttyS0"}, {}, "", hang_timeout_s);
+  auto vm = Vm::start({.qemu = qemu, .console = "console=ttyS0"}, {}, "", hang_timeout_s, limit_s);
   EXPECT_TRUE(vm) << to_string(vm.error());
   while (!vm->step())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -39,6 +39,20 @@ TEST(Vm, AKernelThatOnlyReportsItsLockupHangs)
       600);
   EXPECT_EQ(report.outcome, BootOutcome::hung);
   EXPECT_EQ(report.reason, "\"BUG: soft lockup\" 3 times, and no record");
+}
+
+TEST(Vm, AConsoleWithoutAnEndIsEnded)
+{
+  const BootReport report = boot("yes 'all is well' >>$console\n", 600);
+  EXPECT_EQ(report.outcome, BootOutcome::hung);
+  EXPECT_EQ(report.reason, "wrote more than 64 MiB to its console");
+}
+
+TEST(Vm, ABootHasALimitHoweverAliveItIs)
+{
+  const BootReport report = boot("while :; do echo alive >>$console; sleep 0.02; done\n", 600, 1);
+  EXPECT_EQ(report.outcome, BootOutcome::hung);
+  EXPECT_EQ(report.reason, "did not end within 1 s");
 }
 
 TEST(Vm, APanicIsNamedByItsLine)

@@ -66,8 +66,28 @@ TEST(ParseSamples, ADifferenceAloneMayBeNegative)
     sample.unit = metric.unit;
     sample.value = -121;
     const auto samples = parse_samples("s.csv", samples_header() + sample_row(sample));
-    EXPECT_EQ(samples.has_value(), metric.difference) << metric.name;
+    EXPECT_EQ(static_cast<bool>(samples), metric.difference) << metric.name;
   }
+}
+
+TEST(ParseReadableSamples, ARowThatCannotBeReadCostsNoOther)
+{
+  const std::string text = samples_header() + kGoodRow + "short,row\n" +
+                           "r,1,2,fork,1,vmas=65,0,vmas,VMAs,-1,ok,,state,\n" + kGoodRow +
+                           "r,1,2,fork,1,vmas=66,0,vmas,VMAs,66,ok,,state,\n";
+  const auto read = parse_readable_samples("s.csv", text);
+  ASSERT_EQ(read.samples.size(), 2U);
+  EXPECT_EQ(read.samples[1].arguments, "vmas=66");
+  ASSERT_EQ(read.rejected.size(), 3U);
+  EXPECT_TRUE(read.rejected[0].starts_with("s.csv:3: ")) << read.rejected[0];
+  EXPECT_EQ(rows_rejected(read.rejected), "3 rows cannot be read: " + read.rejected[0]);
+}
+
+TEST(ParseReadableSamples, ATextThatIsCutOffIsRejectedAsAWhole)
+{
+  const auto read = parse_readable_samples("s.csv", samples_header() + "r,1,2");
+  EXPECT_TRUE(read.samples.empty());
+  EXPECT_EQ(read.rejected.size(), 1U);
 }
 
 // The row is on line 3.
