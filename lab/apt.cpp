@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/files.h"
+#include "base/printable.h"
 #include "base/process.h"
 #include "base/text.h"
 
@@ -41,6 +44,8 @@ Result<Apt> Apt::create(const KernelOptions& options)
   if (!find_program("apt-get") || !find_program("dpkg-deb"))
     return Error{.code = Errc::unsupported,
                  .context = "debian: kernels need apt-get and dpkg-deb; give an image instead"};
+  if (const auto ours = own_cache_directory(); !ours)
+    return ours.error();
   Apt apt(options.architecture);
   for (const auto& folder : {apt.root_ / "lists/partial", apt.root_ / "archives/partial"})
     if (auto made = make_directories(folder); !made)
@@ -59,6 +64,11 @@ Result<Apt> Apt::create(const KernelOptions& options)
                        "--mirror"};
     mirror = *found;
   }
+  if (!is_uri(mirror))
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("--mirror \"{}\": expected the URI of a Debian archive, "
+                                        "without blanks",
+                                        printable(mirror))};
   std::string keyring;
   for (const char* path : {"/usr/share/keyrings/debian-archive-keyring.gpg",
                            "/usr/share/keyrings/debian-archive-keyring.pgp"})
@@ -202,6 +212,12 @@ Result<> unpack_package(const fs::path& deb, const fs::path& into, const Notify&
                  .context = fmt::format("unpack {}: {}", deb.filename().string(),
                                         trim(last_lines(done->err, 1)))};
   return ok();
+}
+
+bool is_uri(std::string_view text)
+{
+  return text.find(":/") != std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
 std::optional<std::string> mirror_of_targets(std::string_view text)

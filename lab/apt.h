@@ -55,6 +55,8 @@ Result<> unpack_package(const std::filesystem::path& deb, const std::filesystem:
                         const Notify& notify);
 
 // The pure parts.
+// Whether it may stand in a sources file: one word, of plain characters, with a scheme.
+bool is_uri(std::string_view text);
 // The URI of Debian's main archive in `apt-get indextargets` lines "URI|SUITE|COMPONENT".
 std::optional<std::string> mirror_of_targets(std::string_view text);
 // A deb822 sources file with every suite that we look in.

@@ -8,8 +8,10 @@
 
 #include "base/files.h"
 #include "base/process.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "lab/apt.h"
+#include "lab/kernel_image.h"
 #include "lab/module.h"
 
 namespace rmaplab
@@ -68,13 +70,58 @@ FetchedKernel in_cache(const ArchivedKernel& kernel)
           .ram_disk = module_below(folder / kModules, kRamDisk)};
 }
 
-// Whether all that the archive has of it is here; what was fetched before modules were
-// kept lacks their folder.
+// Of each file of a kernel in the cache its SHA-256 when it was fetched, as sha256sum(1) has it.
+constexpr const char* kSums = "sums";
+
+Result<> write_sums(const fs::path& folder)
+{
+  std::string sums;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (!entry.is_regular_file(error))
+      continue;
+    const auto bytes = read_regular_file(entry.path());
+    if (!bytes)
+      return bytes.error();
+    sums +=
+        fmt::format("{}  {}\n", sha256(*bytes), entry.path().lexically_relative(folder).string());
+  }
+  return write_file(folder / kSums, sums);
+}
+
+// What was cut or changed since it was fetched; ok() also where an older rmaplab kept no sums.
+Result<> check_sums(const FetchedKernel& kernel)
+{
+  const fs::path folder = kernel.image.parent_path();
+  constexpr std::uint64_t kMostBytes = 1 << 20;
+  std::error_code error;
+  if (!fs::exists(folder / kSums, error))
+    return ok();
+  const auto sums = read_regular_file(folder / kSums, kMostBytes);
+  if (!sums)
+    return sums.error();
+  for (const auto line : lines_of(*sums)) {
+    const auto words = split_blanks(line);
+    if (words.size() != 2)
+      continue;
+    const auto bytes = read_regular_file(folder / words[1]);
+    if (!bytes || sha256(*bytes) != words[0])
+      return Error{.code = Errc::parse,
+                   .context = fmt::format("{} is not the file that was fetched: its SHA-256 is "
+                                          "another",
+                                          (folder / words[1]).string())};
+  }
+  return ok();
+}
+
+// Whether all that the archive has of it is here, with its sums; what was fetched before modules
+// were kept lacks their folder.
 bool is_complete(const FetchedKernel& kernel)
 {
   std::error_code error;
-  return fs::exists(kernel.image, error) &&
-         fs::exists(kernel.image.parent_path() / kModules, error);
+  const fs::path folder = kernel.image.parent_path();
+  return fs::exists(kernel.image, error) && fs::exists(folder / kModules, error) &&
+         fs::exists(folder / kSums, error);
 }
 
 Result<> copy_into(const fs::path& from, const fs::path& to)
@@ -142,11 +189,11 @@ Result<FetchedKernel> fetch(const Apt& apt, const ArchivedKernel& kernel,
   if (const fs::path config = find_below(work / "tree", "config"); !config.empty())
     if (auto copied = copy_into(config, work / "kernel/config"); !copied)
       return copied.error();
+  if (auto summed = write_sums(work / "kernel"); !summed)
+    return summed.error();
   std::error_code error;
-  if (fs::exists(final_folder, error))  // from before modules were kept
-    fs::rename(work / "kernel" / kModules, final_folder / kModules, error);
-  else
-    fs::rename(work / "kernel", final_folder, error);
+  fs::remove_all(final_folder, error);  // damaged, or of an older rmaplab
+  fs::rename(work / "kernel", final_folder, error);
   if (error && !is_complete(in_cache(kernel)))
     return Error{.code = Errc::os,
                  .context = "rename to " + final_folder.string(),
@@ -301,7 +348,18 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
     return Error{
         .code = Errc::usage,
         .context = fmt::format("debian:{}: expected a version like 7.0.13 or 7.0", version)};
-  const auto cached = choose_kernel(list_cached_kernels(options.architecture), version);
+  if (const auto ours = own_cache_directory(); !ours)
+    return ours.error();
+  auto cached = choose_kernel(list_cached_kernels(options.architecture), version);
+  const auto sums = cached ? check_sums(in_cache(*cached)) : ok();
+  if (!sums && options.offline)
+    return Error{.code = Errc::parse, .context = sums.error().context + "; --offline fetches none"};
+  if (!sums) {
+    notify(sums.error().context + ": fetched again");
+    std::error_code error;
+    fs::remove_all(in_cache(*cached).image.parent_path(), error);
+    cached.reset();
+  }
   if (cached &&
       (options.offline || (cached->upstream == version && is_complete(in_cache(*cached)))))
     return in_cache(*cached);
@@ -347,7 +405,7 @@ Result<FetchedKernel> fetch_debian_kernel(const std::string& version, const Kern
     notify(fmt::format("debian:{} is {}", version, chosen->upstream));
   const FetchedKernel kept = in_cache(*chosen);
   std::error_code error;
-  if (is_complete(kept))
+  if (is_complete(kept) && check_sums(kept))
     return kept;
   auto apt = Apt::create(options);
   if (!apt)

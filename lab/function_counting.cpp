@@ -84,7 +84,10 @@ Result<KernelSymbols> symbols_of(const Kernel& kernel, const LabOptions& options
     return text ? symbols_in(kernel.system_map.string(), "System.map", *text)
                 : Result<KernelSymbols>(text.error());
   }
-  const fs::path cached = cache_directory() / "symbols" / (kernel.image_sha256 + ".kallsyms");
+  const auto cache = own_cache_directory();
+  if (!cache)
+    return cache.error();
+  const fs::path cached = *cache / "symbols" / (kernel.image_sha256 + ".kallsyms");
   const std::string name = "kallsyms of " + kernel.release;
   if (const auto text = read_file(cached))
     if (auto symbols = symbols_in(name, "kallsyms", *text))

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -15,9 +16,11 @@
 #include "base/text.h"
 #include "base/ticks.h"
 #include "base/unique_fd.h"
+#include "lab/compressed_file.h"
 #include "lab/kernel_config.h"
 #include "lab/kernel_source.h"
 #include "lab/mailbox.h"
+#include "lab/sandbox.h"
 
 namespace rmaplab
 {
@@ -114,12 +117,22 @@ std::string merged(const std::vector<Fragment>& fragments)
 Result<Fragment> read_fragment(const std::string& name)
 {
   const bool ours = name.find('/') == std::string::npos && name.find('.') == std::string::npos;
-  const auto text = read_file(ours ? kernel_configs_folder() / (name + ".config") : fs::path(name));
-  if (text)
-    return Fragment{.name = name, .text = *text};
-  return Error{.code = Errc::usage,
-               .context = fmt::format("configuration \"{}\": expected one of {}, or a file", name,
-                                      fmt::join(fragment_names(), ", "))};
+  const fs::path file = ours ? kernel_configs_folder() / (name + ".config") : fs::path(name);
+  std::error_code error;
+  if (!fs::exists(file, error))
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("configuration \"{}\": expected one of {}, or a file", name,
+                                        fmt::join(fragment_names(), ", "))};
+  constexpr std::uint64_t kMostBytes = 16 << 20;
+  auto text = read_uncompressed(file, kMostBytes, kMostBytes);
+  if (!text)
+    return text.error();
+  if (config_options(*text).empty())
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("configuration {}: has no line CONFIG_NAME=... nor "
+                                        "\"# CONFIG_NAME is not set\"",
+                                        name)};
+  return Fragment{.name = name, .text = *std::move(text)};
 }
 
 // In the order in which they lie on one another.
@@ -136,7 +149,15 @@ Result<std::vector<Fragment>> read_fragments(const BuildOptions& options,
       return fragment.error();
     fragments.push_back(*std::move(fragment));
   }
-  if (is_whole_config(fragments.front().text))
+  // What is whole lies below what is a part, in whatever order they were given.
+  const auto parts =
+      std::stable_partition(fragments.begin(), fragments.end(),
+                            [](const Fragment& one) { return is_whole_config(one.text); });
+  if (parts - fragments.begin() > 1)
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("configurations {} and {} are both whole: give one of them",
+                                        fragments[0].name, fragments[1].name)};
+  if (parts != fragments.begin())
     return fragments;
   std::vector<Fragment> all;
   for (const std::string& below :
@@ -155,12 +176,40 @@ Result<std::vector<Fragment>> read_fragments(const BuildOptions& options,
   return all;
 }
 
+// A file that the source's Makefile made in `folder`, and that is no link to elsewhere: we read
+// and write with rights that it may not have.
+Result<fs::path> made_in(const fs::path& folder, const fs::path& name)
+{
+  std::error_code error;
+  const fs::path top = fs::canonical(folder, error);
+  const fs::path file = fs::canonical(folder / name, error);
+  if (error)
+    return Error{.code = Errc::unsupported,
+                 .context = fmt::format("the build made no {}", (folder / name).string())};
+  if (file != top / name || !fs::is_regular_file(file, error))
+    return Error{.code = Errc::unsupported,
+                 .context = fmt::format("the build made {} a link or no file: it is not followed",
+                                        (folder / name).string())};
+  return file;
+}
+
+Result<std::string> read_made(const fs::path& folder, const fs::path& name)
+{
+  const auto file = made_in(folder, name);
+  return file ? read_regular_file(*file) : file.error();
+}
+
 // One source's builds of one configuration: the folder that make works in.
 class BuildFolder
 {
  public:
-  BuildFolder(const KernelSource& source, fs::path out, Toolchain toolchain, int jobs)
-      : source_(source), out_(std::move(out)), toolchain_(std::move(toolchain)), jobs_(jobs)
+  BuildFolder(const KernelSource& source, fs::path out, Toolchain toolchain, int jobs,
+              std::optional<Sandbox> sandbox)
+      : source_(source),
+        out_(std::move(out)),
+        toolchain_(std::move(toolchain)),
+        jobs_(jobs),
+        sandbox_(std::move(sandbox))
   {
   }
   fs::path log() const { return out_.string() + ".log"; }
@@ -183,6 +232,8 @@ class BuildFolder
     if (!toolchain_.prefix.empty())
       argv.push_back("CROSS_COMPILE=" + toolchain_.prefix);
     argv.insert(argv.end(), targets.begin(), targets.end());
+    if (sandbox_)
+      argv = sandbox_->wrap(argv, {.readable = {source_.work_tree()}, .writable = {out_}});
     // The same bytes for the same source, whenever, by whomever and how often it is built; no
     // "+" or "-dirty" that says that our work tree is patched.
     auto child = Child::spawn(
@@ -217,23 +268,28 @@ class BuildFolder
                                text ? first_build_error(*text) : "no log", log().string())};
   }
 
-  // .config from the fragments; left alone where it is as it would be.
-  Result<> configure(const std::vector<Fragment>& fragments, const Notify& notify) const
+  // .config from the fragments; left alone where it is as it would be. All that a fragment sets
+  // must be so in the end; of a whole configuration what is otherwise is told.
+  Result<> configure(std::vector<Fragment> fragments, const Notify& notify) const
   {
+    const bool whole = is_whole_config(fragments.front().text);
+    const std::string strict = merged({fragments.begin() + (whole ? 1 : 0), fragments.end()});
+    if (whole)
+      fragments.push_back({.name = "keys", .text = replace_keys(merged(fragments), notify)});
     const std::string wanted = merged(fragments);
-    if (const auto before = read_file(out_.string() + ".wanted"); before && *before == wanted) {
-      std::error_code error;
-      if (fs::exists(out_ / ".config", error))
-        return check(wanted);
-    }
+    std::error_code error;
+    const auto before = read_file(out_.string() + ".wanted");
+    if (before && *before == wanted && fs::exists(out_ / ".config", error))
+      return check(strict);
     if (auto made = make_directories(out_); !made)
       return made.error();
     const fs::path config = out_ / ".config";
     std::string base;
-    if (!is_whole_config(fragments.front().text)) {
+    fs::remove(config, error);  // of a build before, a link maybe
+    if (!whole) {
       if (auto done = make({"tinyconfig"}, notify); !done)
         return done.error();
-      auto tiny = read_file(config);
+      auto tiny = read_made(out_, ".config");
       if (!tiny)
         return tiny.error();
       base = *tiny;
@@ -242,15 +298,62 @@ class BuildFolder
       return written.error();
     if (auto done = make({"olddefconfig"}, notify); !done)
       return done.error();
-    if (auto checked = check(wanted); !checked)
+    if (auto checked = check(strict); !checked)
       return checked.error();
+    if (whole)
+      if (auto told = tell_changes(fragments.front(), notify); !told)
+        return told.error();
     return write_file(out_.string() + ".wanted", wanted);
   }
 
  private:
+  // A distribution's keys are files of its own build.
+  std::string replace_keys(const std::string& wanted, const Notify& notify) const
+  {
+    std::string fragment;
+    const auto missing = missing_keys(wanted, [&](const std::string& file) {
+      std::error_code error;
+      const bool outside = fs::path(file).is_absolute();
+      return fs::exists(source_.work_tree() / file, error) && !(outside && sandbox_);
+    });
+    for (const auto& [name, file] : missing) {
+      notify(fmt::format("{}: {} is not in the source: left out", name, printable(file)));
+      fragment += fmt::format("CONFIG_{}=\"{}\"\n", name,
+                              name == "MODULE_SIG_KEY" ? "certs/signing_key.pem" : "");
+    }
+    return fragment;
+  }
+
+  Result<> tell_changes(const Fragment& given, const Notify& notify) const
+  {
+    const auto config = read_made(out_, ".config");
+    if (!config)
+      return config.error();
+    ConfigSymbols symbols;
+    std::error_code error;
+    for (auto it = fs::recursive_directory_iterator(source_.work_tree(), error);
+         !error && it != fs::recursive_directory_iterator(); it.increment(error))
+      if (it->path().filename().string().starts_with("Kconfig") && it->is_regular_file(error))
+        if (const auto text = read_regular_file(it->path()))
+          add_symbols(*text, symbols);
+    const ConfigChanges changes = config_changes(given.text, *config, symbols);
+    notify(
+        fmt::format("{}: {} options; {} that this source does not have, {} that nobody chooses "
+                    "(compiler, version) and {} that can be chosen came out otherwise{}",
+                    printable(given.name), changes.options, changes.unknown, changes.computed,
+                    changes.otherwise.size(), changes.otherwise.empty() ? "" : ":"));
+    constexpr std::size_t kMostTold = 10;
+    for (std::size_t i = 0; i < std::min(kMostTold, changes.otherwise.size()); ++i)
+      notify("  " + printable(changes.otherwise[i]));
+    if (changes.otherwise.size() > kMostTold)
+      notify(fmt::format("  and {} more; all: diff {} {}", changes.otherwise.size() - kMostTold,
+                         printable(given.name), (out_ / ".config").string()));
+    return ok();
+  }
+
   Result<> check(const std::string& wanted) const
   {
-    const auto config = read_file(out_ / ".config");
+    const auto config = read_made(out_, ".config");
     if (!config)
       return config.error();
     const auto refused = refused_options(wanted, *config);
@@ -265,7 +368,24 @@ class BuildFolder
   fs::path out_;
   Toolchain toolchain_;
   int jobs_;
+  std::optional<Sandbox> sandbox_;
 };
+
+// What BuildOptions::sandbox comes to here.
+Result<std::optional<Sandbox>> sandbox_of(const std::string& wanted, const Notify& notify)
+{
+  if (wanted == "off" || (wanted == "auto" && ::geteuid() != 0))
+    return std::optional<Sandbox>();
+  auto sandbox = Sandbox::find();
+  if (sandbox)
+    return std::optional<Sandbox>(*std::move(sandbox));
+  if (wanted == "on" || sandbox.error().code != Errc::unsupported)
+    return Error{.code = sandbox.error().code,
+                 .context = "--sandbox on: " + sandbox.error().context};
+  notify("warning: the source's Makefile runs as root, outside of a sandbox: " +
+         sandbox.error().context);
+  return std::optional<Sandbox>();
+}
 
 Result<> copy_to(const fs::path& from, const fs::path& to)
 {
@@ -289,19 +409,21 @@ Result<> store(const BuildFolder& built, const Architecture& architecture, const
   if (auto made = make_directories(part); !made)
     return made.error();
   const std::pair<fs::path, const char*> files[] = {
-      {built.out() / architecture.boot_image, "vmlinuz"},
-      {built.out() / "System.map", "System.map"},
-      {built.out() / ".config", "config"}};
+      {architecture.boot_image, "vmlinuz"}, {"System.map", "System.map"}, {".config", "config"}};
   Manifest whole = manifest;
   for (const auto& [from, name] : files) {
-    if (auto copied = copy_to(from, part / name); !copied)
+    const auto made = made_in(built.out(), from);
+    if (!made)
+      return made.error();
+    if (auto copied = copy_to(*made, part / name); !copied)
       return copied.error();
     const auto bytes = read_regular_file(part / name);
     if (!bytes)
       return bytes.error();
     whole[built_checksum_key(name)] = sha256(*bytes);
   }
-  if (auto written = write_file(part / "manifest.json", manifest_json(whole)); !written)
+  if (auto written = write_file(part / "manifest.json", manifest_json(with_own_sum(whole)));
+      !written)
     return written.error();
   fs::remove_all(folder, error);
   fs::rename(part, folder, error);
@@ -313,7 +435,7 @@ Result<> store(const BuildFolder& built, const Architecture& architecture, const
 
 Result<std::string> compiler_version(const Toolchain& toolchain)
 {
-  auto said = run_command({.argv = {toolchain.compiler(), "--version"}});
+  auto said = ask_program({.argv = {toolchain.compiler(), "--version"}});
   if (!said)
     return said.error();
   const auto lines = lines_of(said->out);
@@ -487,6 +609,10 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
         notify(note);
       built.manifest[patches == &before ? "build.before.how" : "build.series.how"] = applied->how;
     }
+    const auto sandbox = sandbox_of(options.sandbox, notify);
+    if (!sandbox)
+      return sandbox.error();
+    built.manifest["build.sandbox"] = *sandbox ? (*sandbox)->name() : "none";
     const int jobs =
         options.jobs > 0 ? options.jobs : static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     // By the names of the fragments: what is edited in one is compiled, not everything.
@@ -495,7 +621,7 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
     const BuildFolder folder(*source,
                              source->folder() / fmt::format("out-{}-{}-{}", toolchain.arch, names,
                                                             sha256(*compiler).substr(0, 8)),
-                             toolchain, jobs);
+                             toolchain, jobs, *sandbox);
     notify(fmt::format("building {}{}", source->id(),
                        series.patches.empty() ? "" : ", " + built.manifest["kernel.series"]));
     if (auto done = folder.configure(*fragments, notify); !done)
@@ -503,7 +629,7 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
     if (auto done = folder.make({architecture->name == "amd64" ? "bzImage" : "Image"}, notify);
         !done)
       return done.error();
-    const auto config = read_file(folder.out() / ".config");
+    const auto config = read_made(folder.out(), ".config");
     if (!config)
       return config.error();
     built.manifest["build.config_sha256"] = sha256(*config);

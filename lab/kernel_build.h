@@ -27,6 +27,9 @@ struct BuildOptions {
   bool reverse = false;              // the source has the series: take it off
   std::filesystem::path out;         // folder for the kernel; "" keeps it in the cache only
   int jobs = 0;                      // of make; 0: one a CPU
+  // Where the source's Makefile runs: in a sandbox (on), as the caller (off); auto: in a sandbox
+  // where the caller is root and one can be had, else as the caller, with a warning for root.
+  std::string sandbox = "auto";
   KernelOptions kernel;
 };
 

@@ -56,18 +56,94 @@ std::string merge_config(std::string_view base, std::string_view fragment)
   return merged;
 }
 
-std::vector<std::string> refused_options(std::string_view wanted, std::string_view final_config)
+namespace
+{
+
+struct Refused {
+  std::string name;
+  std::string text;
+};
+
+std::vector<Refused> refused_by_name(std::string_view wanted, std::string_view final_config)
 {
   const auto options = config_options(final_config);
-  std::vector<std::string> refused;
+  std::vector<Refused> refused;
   for (const auto& [name, value] : config_options(wanted)) {
     const auto found = options.find(name);
     const std::string is = found == options.end() ? "n" : found->second;
     if (is != value)
-      refused.push_back(
-          fmt::format("{}: wanted {}, is {}", name, value, found == options.end() ? "absent" : is));
+      refused.push_back({name, fmt::format("{}: wanted {}, is {}", name, value,
+                                           found == options.end() ? "absent" : is)});
   }
   return refused;
+}
+
+}  // namespace
+
+std::vector<std::string> refused_options(std::string_view wanted, std::string_view final_config)
+{
+  std::vector<std::string> refused;
+  for (auto& [name, text] : refused_by_name(wanted, final_config))
+    refused.push_back(std::move(text));
+  return refused;
+}
+
+void add_symbols(std::string_view kconfig, ConfigSymbols& symbols)
+{
+  std::string name;  // of the entry that a line is in
+  for (const auto line : lines_of(kconfig)) {
+    const auto words = split_blanks(line);
+    if (words.empty())
+      continue;
+    const std::string_view first = words[0];
+    if ((first == "config" || first == "menuconfig") && words.size() == 2) {
+      name = words[1];
+      symbols.emplace(name, false);
+    } else if (first == "choice" || first == "menu" || first == "if" || first == "comment") {
+      name.clear();
+    } else if (!name.empty() && words.size() > 1 &&
+               (words[1].starts_with('"') || words[1].starts_with('\'')) &&
+               (first == "bool" || first == "tristate" || first == "int" || first == "hex" ||
+                first == "string" || first == "prompt")) {
+      symbols[name] = true;
+    }
+  }
+}
+
+ConfigChanges config_changes(std::string_view wanted, std::string_view final_config,
+                             const ConfigSymbols& symbols)
+{
+  ConfigChanges changes{.options = config_options(wanted).size()};
+  for (const auto& [name, text] : refused_by_name(wanted, final_config)) {
+    const auto symbol = symbols.find(name);
+    if (symbol == symbols.end())
+      ++changes.unknown;
+    else if (!symbol->second)
+      ++changes.computed;
+    else
+      changes.otherwise.push_back(text);
+  }
+  return changes;
+}
+
+std::map<std::string, std::string> missing_keys(
+    std::string_view config, const std::function<bool(const std::string&)>& is_there)
+{
+  // Of certs/Kconfig. The build makes the first itself when it has its default's name.
+  constexpr std::string_view kKeys[] = {"MODULE_SIG_KEY", "SYSTEM_TRUSTED_KEYS",
+                                        "SYSTEM_REVOCATION_KEYS", "SYSTEM_BLACKLIST_HASH_LIST"};
+  constexpr std::string_view kMadeByTheBuild = "certs/signing_key.pem";
+  std::map<std::string, std::string> missing;
+  const auto options = config_options(config);
+  for (const auto key : kKeys) {
+    const auto option = options.find(std::string(key));
+    if (option == options.end() || option->second.size() < 2 || option->second[0] != '"')
+      continue;
+    const std::string file = option->second.substr(1, option->second.size() - 2);
+    if (!file.empty() && file != kMadeByTheBuild && !is_there(file))
+      missing[option->first] = file;
+  }
+  return missing;
 }
 
 bool is_whole_config(std::string_view text)

@@ -3,6 +3,7 @@
 // Pure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -23,5 +24,26 @@ std::vector<std::string> refused_options(std::string_view wanted, std::string_vi
 
 // Whether it is a whole configuration, as the kernel's own tools write it, and no fragment.
 bool is_whole_config(std::string_view text);
+
+// Options that a source has, and whether one can choose them: whether they have a prompt.
+using ConfigSymbols = std::map<std::string, bool>;
+// Adds those of one Kconfig file (Documentation/kbuild/kconfig-language.rst).
+void add_symbols(std::string_view kconfig, ConfigSymbols& symbols);
+
+// What became of a whole configuration that was made with another compiler, for another version
+// or by a distribution.
+struct ConfigChanges {
+  std::size_t options = 0;             // that it sets
+  std::size_t unknown = 0;             // changed: this source does not have them
+  std::size_t computed = 0;            // changed: no one chooses them
+  std::vector<std::string> otherwise;  // changed by what they depend on, as refused_options()
+};
+ConfigChanges config_changes(std::string_view wanted, std::string_view final_config,
+                             const ConfigSymbols& symbols);
+
+// Keys and certificates that `config` has built in and that are files of whoever made it:
+// "SYSTEM_TRUSTED_KEYS" -> "debian/certs/a.pem", where `is_there` says that the source lacks them.
+std::map<std::string, std::string> missing_keys(
+    std::string_view config, const std::function<bool(const std::string&)>& is_there);
 
 }  // namespace rmaplab

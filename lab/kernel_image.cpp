@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "base/files.h"
 #include "base/regular_file.h"
 #include "base/text.h"
 #include "lab/debian_archive.h"
 #include "lab/module.h"
-#include "results/manifest.h"
 
 namespace rmaplab
 {
@@ -33,20 +33,38 @@ std::uint32_t little_endian(std::string_view bytes, std::size_t offset, std::siz
   return value;
 }
 
-// Bytes that an arm64 Image with an EFI header says it has; the first header's size
-// counts memory that is no part of the file. 0 where there is no EFI header, nor room
-// for it (Microsoft, "PE Format").
-std::size_t size_by_efi_header(std::string_view bytes)
+struct PeSection {
+  std::string_view name;  // at most eight bytes
+  std::size_t end = 0;    // in the file
+};
+
+// Of a file with an EFI header (Microsoft, "PE Format"); none where it has none, or no room for it.
+std::vector<PeSection> pe_sections(std::string_view bytes)
 {
+  std::vector<PeSection> all;
+  if (bytes.size() < 0x40)
+    return all;
   const std::size_t head = little_endian(bytes, 0x3c, 4);
   if (head > bytes.size() || bytes.size() - head < 24 || bytes.substr(head, 4) != kEfiMagic)
-    return 0;
+    return all;
   const std::size_t sections = little_endian(bytes, head + 6, 2);
   std::size_t at = head + 24 + little_endian(bytes, head + 20, 2);
+  for (std::size_t i = 0; i < sections && at + 40 <= bytes.size(); ++i, at += 40) {
+    const auto name = bytes.substr(at, 8);
+    all.push_back(
+        {.name = name.substr(0, name.find('\0')),
+         .end = std::size_t{little_endian(bytes, at + 16, 4)} + little_endian(bytes, at + 20, 4)});
+  }
+  return all;
+}
+
+// Bytes that an arm64 Image with an EFI header says it has; the first header's size
+// counts memory that is no part of the file.
+std::size_t size_by_efi_header(std::string_view bytes)
+{
   std::size_t size = 0;
-  for (std::size_t i = 0; i < sections && at + 40 <= bytes.size(); ++i, at += 40)
-    size = std::max(
-        size, std::size_t{little_endian(bytes, at + 16, 4)} + little_endian(bytes, at + 20, 4));
+  for (const PeSection& section : pe_sections(bytes))
+    size = std::max(size, section.end);
   return size;
 }
 
@@ -63,11 +81,60 @@ std::string release_in_version_text(std::string_view bytes)
   return {};
 }
 
+bool begins(std::string_view bytes, std::string_view magic)
+{
+  return bytes.substr(0, magic.size()) == magic;
+}
+
+// What these bytes are that are no image we boot, and what to give instead.
+std::string what_else(std::string_view bytes)
+{
+  constexpr std::string_view kGive =
+      "give the image that `make` puts into arch/x86/boot/bzImage or "
+      "arch/arm64/boot/Image";
+  constexpr std::string_view kUnpack = "unpack it first";
+  const struct {
+    std::string_view magic;
+    std::string_view what;
+    std::string_view instead;
+  } kinds[] = {
+      {"\x7f"
+       "ELF",
+       "is an ELF file, as vmlinux", kGive},
+      {"\x1f\x8b", "is compressed by gzip, as Image.gz", "unpack it first: gzip -dc"},
+      {{"\xfd"
+        "7zXZ\0",
+        6},
+       "is compressed by xz",
+       "unpack it first: xz -dc"},
+      {"\x28\xb5\x2f\xfd", "is compressed by zstd", "unpack it first: zstd -dc"},
+      {"BZh", "is compressed by bzip2", "unpack it first: bzip2 -dc"},
+      {"\x02\x21\x4c\x18", "is compressed by lz4", "unpack it first: lz4 -dc"},
+      {"\x04\x22\x4d\x18", "is compressed by lz4", "unpack it first: lz4 -dc"},
+      {"\x27\x05\x19\x56", "is an image for U-Boot (uImage)", kGive},
+      {"\xd0\x0d\xfe\xed", "is a flattened image tree or device tree", kGive},
+      {"!<arch>\ndebian", "is a Debian package", kUnpack},
+      {"\xed\xab\xee\xdb", "is an RPM package", kUnpack},
+      {"070701", "is an initramfs", kGive},
+  };
+  for (const auto& kind : kinds)
+    if (begins(bytes, kind.magic))
+      return fmt::format("{}: {}", kind.what, kind.instead);
+  if (begins(bytes, "MZ") && bytes.size() > 8 && bytes.substr(4, 4) == "zimg")
+    return fmt::format("is an EFI zboot image, compressed (CONFIG_EFI_ZBOOT): {}", kGive);
+  const auto sections = pe_sections(bytes);
+  if (begins(bytes, "MZ") && std::any_of(sections.begin(), sections.end(),
+                                         [](const PeSection& one) { return one.name == ".linux"; }))
+    return "is a unified kernel image: give the kernel in it: objcopy -O binary "
+           "--only-section=.linux";
+  return "is no kernel image (no bzImage header)";
+}
+
 Result<Kernel> load(const std::string& spec, const std::string& source,
                     const Architecture& architecture, const fs::path& image, const fs::path& config,
                     const fs::path& ram_disk)
 {
-  auto bytes = read_file(image);
+  auto bytes = read_regular_file(image);
   if (!bytes)
     return bytes.error();
   auto release = check_image(image.string(), *bytes);
@@ -108,6 +175,13 @@ Result<Kernel> with_system_map(Result<Kernel> kernel, const fs::path& system_map
 Result<Kernel> from_built_folder(const std::string& spec, const Architecture& architecture,
                                  const fs::path& folder)
 {
+  std::error_code error;
+  if (!fs::exists(folder / "vmlinuz", error))
+    return Error{.code = Errc::usage,
+                 .context = fmt::format("{} has no vmlinuz: {}", folder.string(),
+                                        fs::exists(folder / "samples.csv", error)
+                                            ? "it is a run, no kernel"
+                                            : "it is no folder of `rmaplab kernel build`")};
   if (auto whole = check_built_folder(folder, false); !whole)
     return whole.error();
   const auto manifest = read_manifest(folder / "manifest.json");
@@ -167,7 +241,7 @@ Result<std::string> check_image(const std::string& name, std::string_view bytes)
   constexpr std::size_t kHeader = 0x260;
   if (bytes.size() < kHeader || bytes.substr(0x202, 4) != "HdrS" ||
       little_endian(bytes, 0x1fe, 2) != 0xaa55)
-    return reject("is no kernel image (no bzImage header)");
+    return reject(what_else(bytes));
   const std::size_t setup_sectors =
       little_endian(bytes, 0x1f1, 1) ? little_endian(bytes, 0x1f1, 1) : 4;
   const std::size_t expected =
@@ -191,11 +265,24 @@ std::string built_checksum_key(const std::string& file)
   return "build.sha256." + file;
 }
 
+Manifest with_own_sum(Manifest manifest)
+{
+  const std::string key = built_checksum_key("manifest");
+  manifest.erase(key);
+  manifest[key] = sha256(manifest_json(manifest));
+  return manifest;
+}
+
 Result<> check_built_folder(const fs::path& folder, bool must_know)
 {
   const auto manifest = read_manifest(folder / "manifest.json");
   if (!manifest)
     return manifest.error();
+  const std::string own = manifest_value(*manifest, built_checksum_key("manifest"));
+  if (!own.empty() && with_own_sum(*manifest) != *manifest)
+    return Error{.code = Errc::parse,
+                 .context = fmt::format("{} is not as it was written: its SHA-256 is another",
+                                        (folder / "manifest.json").string())};
   for (const char* name : {"vmlinuz", "System.map", "config"}) {
     const auto fault = [&](const std::string& what) {
       return Error{.code = Errc::parse,

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "lab/architecture.h"
 #include "lab/progress.h"
+#include "results/manifest.h"
 
 namespace rmaplab
 {
@@ -37,6 +38,8 @@ struct KernelOptions {
 
 // Key of the manifest of a built kernel for the SHA-256 of one of its files.
 std::string built_checksum_key(const std::string& file);
+// The manifest of a built kernel with the sum of its own other keys.
+Manifest with_own_sum(Manifest manifest);
 // Whether a folder that `rmaplab kernel build` made still holds the files that it put there.
 // Errc::parse names the one that is another or cut; with `must_know` also one whose sum the
 // manifest does not have, as those of an older rmaplab.

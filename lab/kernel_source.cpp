@@ -14,6 +14,7 @@
 #include "base/interrupt.h"
 #include "base/printable.h"
 #include "base/process.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "lab/debian_source.h"
 #include "lab/git.h"
@@ -71,10 +72,14 @@ Result<UniqueFd> lock_folder(const fs::path& folder, const Notify& notify)
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!fd)
     return os_error("open " + path.string());
+  bool told = false;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
     if (interrupted())
       return Error{.code = Errc::interrupted, .context = "interrupted"};
-    notify.passing("waiting for another build of this source");
+    if (!told)
+      notify(fmt::format("waiting for another build of this source to end ({})",
+                         folder.filename().string()));
+    told = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   return fd;
@@ -89,7 +94,8 @@ Result<> unpack_tarball(const fs::path& tarball, const fs::path& into, const Not
   if (auto made = make_directories(part); !made)
     return made.error();
   const auto done =
-      run_command({.argv = {"tar", "-xf", tarball, "--strip-components=1", "-C", part}},
+      run_command({.argv = {"tar", "-xf", tarball, "--strip-components=1", "--no-same-owner",
+                            "--no-same-permissions", "-C", part}},
                   [&] { notify.passing("unpacking " + tarball.filename().string()); });
   if (!done)
     return done.error();
@@ -213,7 +219,7 @@ Result<KernelSource> KernelSource::open(const std::string& spec, const std::stri
     key = tree.filename().string() + "-" + short_hash(tree.string());
   } else if (fs::is_regular_file(spec, error)) {
     tarball = fs::canonical(spec, error);
-    const auto bytes = read_file(tarball);
+    const auto bytes = read_regular_file(tarball);
     if (!bytes)
       return bytes.error();
     source.id_ = fmt::format("{} (sha256 {})", tarball.filename().string(), short_hash(*bytes));
@@ -222,7 +228,10 @@ Result<KernelSource> KernelSource::open(const std::string& spec, const std::stri
     return no_source(spec, "is not there").error();
   }
 
-  source.folder_ = cache_directory() / "builds" / key;
+  const auto cache = own_cache_directory();
+  if (!cache)
+    return cache.error();
+  source.folder_ = *cache / "builds" / key;
   auto lock = lock_folder(source.folder_, notify);
   if (!lock)
     return lock.error();

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/mailbox.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,6 +15,7 @@
 #include "base/regular_file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "lab/compressed_file.h"
 #include "lab/git.h"
 
 namespace rmaplab
@@ -48,42 +46,6 @@ Error no_series(const std::string& name, std::string_view found)
   return {.code = Errc::parse,
           .context = fmt::format("{}: expected an mbox, a mail, the text of a thread or a diff{}",
                                  name, found)};
-}
-
-// A file, uncompressed: archives of lists are fetched as .mbox.gz.
-Result<std::string> read_text(const fs::path& file)
-{
-  auto bytes = read_regular_file(file, kMostBytes);
-  if (!bytes)
-    return bytes.error();
-  std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(),
-                                                                archive_read_free);
-  for (const auto support : {archive_read_support_filter_gzip, archive_read_support_filter_xz,
-                             archive_read_support_filter_bzip2, archive_read_support_filter_zstd,
-                             archive_read_support_filter_lzma})
-    support(reader.get());
-  archive_read_support_format_raw(reader.get());
-  archive_read_support_format_empty(reader.get());
-  archive_entry* entry = nullptr;
-  if (archive_read_open_memory(reader.get(), bytes->data(), bytes->size()) != ARCHIVE_OK ||
-      archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
-    return bytes;
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    const auto got = archive_read_data(reader.get(), buffer, sizeof buffer);
-    if (got == 0)
-      return text;
-    if (got < 0)
-      return Error{
-          .code = Errc::parse,
-          .context = fmt::format("{}: {}", file.string(), archive_error_string(reader.get()))};
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMostUncompressed)
-      return Error{.code = Errc::parse,
-                   .context = fmt::format("{}: uncompressed it has more than {} MiB", file.string(),
-                                          kMostUncompressed >> 20)};
-  }
 }
 
 std::string with_newlines_of_unix(std::string_view text)
@@ -184,7 +146,7 @@ Result<std::vector<Mail>> mails_of(const std::string& name, const std::string& t
 // The mails of one file; a bare diff is one with the file's name for a subject.
 Result<std::vector<Mail>> mails_of_file(const fs::path& file)
 {
-  auto text = read_text(file);
+  auto text = read_uncompressed(file, kMostBytes, kMostUncompressed);  // lists give .mbox.gz
   if (!text)
     return text.error();
   const std::string name = file.filename();

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/module.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <elf.h>
 #include <fmt/format.h>
 
-#include <memory>
+#include "lab/compressed_file.h"
 
 namespace rmaplab
 {
@@ -28,27 +26,11 @@ fs::path module_below(const fs::path& folder, const std::string& name)
 
 Result<std::string> read_module(const fs::path& file)
 {
-  const std::unique_ptr<struct archive, decltype(&archive_read_free)> in(archive_read_new(),
-                                                                         archive_read_free);
-  archive_read_support_filter_all(in.get());
-  archive_read_support_format_raw(in.get());
-  struct archive_entry* entry = nullptr;
-  constexpr std::size_t kBlock = 64 << 10;
-  std::string bytes;
-  la_ssize_t more = archive_read_open_filename(in.get(), file.c_str(), kBlock) == ARCHIVE_OK &&
-                            archive_read_next_header(in.get(), &entry) == ARCHIVE_OK
-                        ? 1
-                        : -1;
-  while (more > 0) {
-    std::string block(kBlock, '\0');
-    more = archive_read_data(in.get(), block.data(), block.size());
-    bytes.append(block, 0, more > 0 ? static_cast<std::size_t>(more) : 0);
-  }
-  if (more < 0)
-    return Error{
-        .code = Errc::parse,
-        .context = fmt::format("module {}: {}", file.string(), archive_error_string(in.get()))};
-  if (bytes.rfind(ELFMAG, 0) != 0)
+  constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
+  auto bytes = read_uncompressed(file, kMostBytes, kMostBytes);
+  if (!bytes)
+    return Error{.code = bytes.error().code, .context = "module " + bytes.error().context};
+  if (bytes->rfind(ELFMAG, 0) != 0)
     return Error{.code = Errc::parse,
                  .context = fmt::format("module {}: is no ELF file", file.string())};
   return bytes;

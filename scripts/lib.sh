@@ -6,7 +6,7 @@ build_packages="g++ cmake ninja-build pkg-config git libbenchmark-dev libcli11-d
 libgtest-dev libfccp-dev nlohmann-json3-dev libarchive-dev libssl-dev libboost-dev libbpf-dev
 libelf-dev zlib1g-dev libpapi-dev liburing-dev libzstd-dev clang libclang-rt-dev linux-source xz-utils"
 # For `rmaplab kernel build`; libelf-dev and libssl-dev are above.
-kernel_packages="make gcc binutils flex bison bc git lz4"
+kernel_packages="bubblewrap make gcc binutils flex bison bc git lz4"
 lab_packages="qemu-system-x86 debian-archive-keyring"
 arm64_packages="qemu-system-arm g++-aarch64-linux-gnu"
 

@@ -22,7 +22,7 @@ olddefconfig: ; @sed -i /CONFIG_REFUSED/d $(O)/.config
 bzImage:
 	@if grep -q broken mm/rmap.c; then echo 'mm/rmap.c:3:1: error: broken'; exit 1; fi
 	@mkdir -p $(O)/arch/x86/boot $(O)/arch/arm64/boot && cp mm/rmap.c $(O)/arch/x86/boot/bzImage
-	@echo map >$(O)/System.map; echo built >>$(O)/../builds
+	@echo map >$(O)/System.map; echo built >>$(O)/builds
 Image: bzImage ; @cp mm/rmap.c $(O)/arch/arm64/boot/Image
 M
 git -C "$tree" init -q && git -C "$tree" add -A && git -C "$tree" commit -qm 'v1'
@@ -37,7 +37,7 @@ kernel_of() { sed -n 's/^kernel: //p' "$work/out"; }
 image_has() { grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "no \"$1\" in the image"; }
 image_lacks() { ! grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "\"$1\" in the image"; }
 build() { run "$RMAPLAB" kernel build --source "$@"; }
-builds() { cat "$work"/cache/rmaplab/builds/*/builds | wc -l; }
+builds() { cat "$work"/cache/rmaplab/builds/*/out-*/builds | wc -l; }
 sources() { (cd "$tree" && find . -type f ! -name index ! -path './.git/logs/*' ! -name '*HEAD' | sort | xargs sha256sum); }
 sources >"$work/before"
 
@@ -187,3 +187,82 @@ run "$RMAPLAB" ab --source "$tree" debian:7.0
 expect_status 2; expect_one_line err; expect err 'no other can be given'
 run "$RMAPLAB" ab --source "$tree"
 expect_status 2; expect_one_line err; expect err 'nothing to compare'
+
+# A whole configuration of another compiler: below the fragments in any order, what came out
+# otherwise is counted; two are refused, and so is what is none.
+{
+  echo '# Automatically generated file; DO NOT EDIT.'
+  printf 'CONFIG_CC_VERSION_TEXT="other"\nCONFIG_MINE=y\nCONFIG_REFUSED=y\nCONFIG_HZ=7\n'
+  echo 'CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/a.pem"'
+} >"$work/whole.config"
+cat >"$tree/Kconfig" <<'K'
+config CC_VERSION_TEXT
+	string
+config REFUSED
+	bool "one can choose it"
+config MINE
+	bool "mine"
+config SYSTEM_TRUSTED_KEYS
+	string "keys"
+K
+sed -i 's|/CONFIG_REFUSED/d|-e /CONFIG_REFUSED/d -e /CONFIG_HZ/d -e s/other/ours/|' "$tree/Makefile"
+command git -C "$tree" commit -qam 'Kconfig'
+xz -k "$work/whole.config"
+build "$tree" --config "$work/whole.config"
+expect_status 0
+expect err 'SYSTEM_TRUSTED_KEYS: debian/certs/a.pem is not in the source: left out'
+expect err '5 options; 1 that this source does not have, 1 that nobody chooses .* and 2 that can be chosen came out otherwise:'
+expect err '  REFUSED: wanted y, is absent$'
+grep -q '^CONFIG_SYSTEM_TRUSTED_KEYS=""$' "$(kernel_of)/config" || fail "the key is still in the .config"
+build "$tree" --config "$work/whole.config.xz"
+expect_status 0; expect err 'nothing compiled'
+echo CONFIG_MINE=n >"$work/part.config"
+build "$tree" --config "$work/part.config,$work/whole.config"
+expect_status 0; grep -q '^# CONFIG_MINE is not set$' "$(kernel_of)/config" || fail "the part is not on top"
+build "$tree" --config "$work/whole.config,$work/want.config"
+expect_status 2; expect err '^  REFUSED: wanted y, is absent$'
+cp "$work/whole.config" "$work/other.config"
+build "$tree" --config "$work/whole.config,$work/other.config"
+expect_status 2; expect_one_line err; expect err 'are both whole: give one of them'
+echo 'hello' >"$work/none.config"
+build "$tree" --config "$work/none.config"
+expect_status 2; expect_one_line err; expect err 'none.config: has no line CONFIG_NAME='
+
+# What a hostile Makefile can do: nothing outside of the build's folder, as root in a sandbox; and
+# what it leaves there is never followed.
+hostile=$work/hostile
+mkdir -p "$hostile/mm"; touch "$hostile/Kconfig"; echo x >"$hostile/mm/rmap.c"
+echo secret >"$work/secret"
+cat >"$hostile/Makefile" <<M
+tinyconfig: ; @mkdir -p \$(O) && echo '# tiny' >\$(O)/.config
+olddefconfig: ; @sed -i s/x/x/ \$(O)/.config
+bzImage Image:
+	-@echo evil >>$work/secret; echo evil >$work/evil; echo evil >\$(CURDIR)/evil; echo evil >\$(CURDIR)/.git/config
+	-@echo evil >\$(O)/../evil; echo evil >/usr/evil; cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern && touch \$(O)/sysctl
+	-@kill -9 $$ && touch \$(O)/killed; cat $work/secret >\$(O)/read; ls /root >\$(O)/root
+	@mkdir -p \$(O)/arch/x86/boot \$(O)/arch/arm64/boot; echo map >\$(O)/System.map
+	@ln -s $work/secret \$(O)/arch/x86/boot/bzImage; ln -s $work/secret \$(O)/arch/arm64/boot/Image
+M
+build "$hostile"
+expect_status 2; expect err 'bzImage a link or no file: it is not followed|Image a link or no file: it is not followed'
+if [ "$(id -u)" = 0 ] && ! grep -q 'warning: .* runs as root' "$work/err"; then
+  [ "$(cat "$work/secret")" = secret ] || fail "the Makefile wrote into a file of ours"
+  for file in "$work/evil" "$hostile/evil" /usr/evil "$work"/cache/rmaplab/builds/hostile*/evil \
+      "$work"/cache/rmaplab/builds/hostile*/linux/evil; do
+    [ ! -e "$file" ] || fail "the Makefile wrote $file"
+  done
+  ! grep -q evil "$work"/cache/rmaplab/builds/hostile*/linux/.git/config || fail "the Makefile wrote git's settings"
+  for file in sysctl killed; do
+    [ -z "$(find "$work/cache" -name $file)" ] || fail "the Makefile could: $file"
+  done
+  for file in read root; do
+    [ ! -s "$(find "$work/cache" -name $file)" ] || fail "the Makefile could $file"
+  done
+else
+  echo "not root, or no sandbox here: what a Makefile can write is not looked at"
+fi
+sed -i "s|tinyconfig: .*|tinyconfig: ; @mkdir -p \$(O) \&\& rm -f \$(O)/.config \&\& ln -s $work/secret \$(O)/.config|" "$hostile/Makefile"
+build "$hostile" --sandbox off
+expect_status 2; expect err '.config a link or no file: it is not followed'
+build "$hostile" --sandbox maybe
+expect_status 2; expect_one_line err

@@ -16,6 +16,15 @@ TEST(Apt, MirrorIsTheMainArchiveNotSecurityNorUpdates)
             "http://mirror.example/debian");
 }
 
+TEST(Apt, OnlyAUriGetsIntoItsConfiguration)
+{
+  EXPECT_TRUE(is_uri("http://mirror.example/debian"));
+  EXPECT_TRUE(is_uri("file:/srv/debian"));
+  for (const char* text : {"", "mirror.example", "http://a b/", "http://a/\nTrusted: yes",
+                           "http://a/\r", "http://a/\033[2J"})
+    EXPECT_FALSE(is_uri(text)) << text;
+}
+
 TEST(Apt, MirrorIsKnownByTheMainComponent)
 {
   EXPECT_EQ(mirror_of_targets("http://other.example|trixie|contrib\n"

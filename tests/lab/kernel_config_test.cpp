@@ -46,6 +46,41 @@ TEST(KernelConfig, AWholeConfigurationIsKnownByItsFirstLines)
   EXPECT_FALSE(is_whole_config("CONFIG_LOCK_STAT=y\n"));
 }
 
+TEST(KernelConfig, SymbolsAreChosenWhereTheyHaveAPrompt)
+{
+  ConfigSymbols symbols;
+  add_symbols(
+      "config A\n\tbool \"a thing\"\n\tdefault y\n\nconfig B\n\tdef_bool y\n"
+      "menuconfig C\n\ttristate\n\tprompt \"c\" if EXPERT\n"
+      "config D\n\tint\nchoice\n\tprompt \"which\"\nconfig E\n\tbool 'e'\nendchoice\n",
+      symbols);
+  EXPECT_EQ(symbols,
+            (ConfigSymbols{{"A", true}, {"B", false}, {"C", true}, {"D", false}, {"E", true}}));
+}
+
+TEST(KernelConfig, WhatChangedOfAWholeConfigurationIsCountedByItsReason)
+{
+  const ConfigSymbols symbols = {{"CC_VERSION_TEXT", false}, {"KASAN", true}, {"HZ_100", true}};
+  const auto changes = config_changes(
+      "CONFIG_CC_VERSION_TEXT=\"gcc 14\"\nCONFIG_GONE=y\nCONFIG_KASAN=y\nCONFIG_HZ_100=y\n",
+      "CONFIG_CC_VERSION_TEXT=\"gcc 12\"\nCONFIG_HZ_100=y\nCONFIG_NEW=y\n", symbols);
+  EXPECT_EQ(changes.options, 4U);
+  EXPECT_EQ(changes.unknown, 1U);
+  EXPECT_EQ(changes.computed, 1U);
+  EXPECT_EQ(changes.otherwise, std::vector<std::string>{"KASAN: wanted y, is absent"});
+}
+
+TEST(KernelConfig, KeysOfADistributionAreMissing)
+{
+  const auto missing = missing_keys(
+      "CONFIG_MODULE_SIG_KEY=\"certs/signing_key.pem\"\nCONFIG_SYSTEM_REVOCATION_KEYS=\"\"\n"
+      "CONFIG_SYSTEM_TRUSTED_KEYS=\"debian/certs/a.pem\"\n"
+      "CONFIG_SYSTEM_BLACKLIST_HASH_LIST=\"there.list\"\n",
+      [](const std::string& file) { return file == "there.list"; });
+  EXPECT_EQ(missing,
+            (std::map<std::string, std::string>{{"SYSTEM_TRUSTED_KEYS", "debian/certs/a.pem"}}));
+}
+
 TEST(KernelConfig, EveryFragmentThatComesWithUsHasItsReasons)
 {
   const auto names = fragment_names();

@@ -166,6 +166,61 @@ TEST(FindKernel, SpecThatIsNothingIsAUsageErrorNamingIt)
   EXPECT_NE(kernel.error().context.find("/no/such/image"), std::string::npos);
 }
 
+std::string unified_image()
+{
+  std::string bytes(0x400, '\0');
+  bytes.replace(0, 2, "MZ");
+  bytes[0x3c] = '\x40';
+  bytes.replace(0x40, 2, "PE");
+  bytes[0x46] = 2;  // sections
+  bytes.replace(0x40 + 24, 5, ".osrel");
+  bytes.replace(0x40 + 24 + 40, 6, ".linux");
+  return bytes;
+}
+
+TEST(CheckImage, AnotherKindOfImageIsNamedWithWhatToGiveInstead)
+{
+  const std::string rest(1000, '.');
+  const std::pair<std::string, std::string> kinds[] = {
+      {std::string("\x7f"
+                   "ELF"),
+       "bzImage"},
+      {std::string("\x1f\x8b\x08"), "gzip -dc"},
+      {std::string("\xfd"
+                   "7zXZ\0",
+                   6),
+       "xz -dc"},
+      {std::string("\x28\xb5\x2f\xfd"), "zstd -dc"},
+      {std::string("\x02\x21\x4c\x18"), "lz4 -dc"},
+      {std::string("MZ\0\0zimg", 8), "EFI zboot"},
+      {unified_image(), "--only-section=.linux"},
+      {std::string("!<arch>\ndebian-binary"), "Debian package"},
+      {std::string("\x27\x05\x19\x56"), "U-Boot"},
+  };
+  for (const auto& [magic, told] : kinds) {
+    const auto release = check_image("k", magic + rest);
+    ASSERT_FALSE(release) << told;
+    EXPECT_EQ(release.error().code, Errc::parse);
+    EXPECT_NE(to_string(release.error()).find(told), std::string::npos)
+        << to_string(release.error());
+  }
+  EXPECT_NE(to_string(check_image("k", "MZ" + rest).error()).find("no kernel image"),
+            std::string::npos);
+}
+
+TEST(FindKernel, AFolderOfAnotherKindIsNamed)
+{
+  const auto folder = TempDir::create("rmaplab-test-");
+  ASSERT_TRUE(folder);
+  ASSERT_TRUE(write_file(folder->path() / "manifest.json", "{}"));
+  EXPECT_NE(
+      find_kernel(folder->path(), {}, {}).error().context.find("no folder of `rmaplab kernel"),
+      std::string::npos);
+  ASSERT_TRUE(write_file(folder->path() / "samples.csv", ""));
+  EXPECT_NE(find_kernel(folder->path(), {}, {}).error().context.find("it is a run, no kernel"),
+            std::string::npos);
+}
+
 TEST(FindKernel, ArchitectureWithoutGuestsIsUnsupportedAndNamed)
 {
   const auto kernel = find_kernel("debian:7.0", {.architecture = "vax", .offline = true}, {});
