@@ -23,10 +23,19 @@ namespace fs = std::filesystem;
 namespace
 {
 
-// From where `fd` stands to its end.
-Result<std::string> read_rest(const UniqueFd& fd, const fs::path& path, std::uint64_t most_bytes)
+Error too_long(const fs::path& path, std::uint64_t most_bytes)
+{
+  return {.code = Errc::parse,
+          .context = path.string() + " has more than the " + std::to_string(most_bytes) +
+                     " bytes that are read"};
+}
+
+// From where `fd` stands to its end; `expected` bytes, as far as that is known.
+Result<std::string> read_rest(const UniqueFd& fd, const fs::path& path, std::uint64_t most_bytes,
+                              std::uint64_t expected)
 {
   std::string content;
+  content.reserve(expected);
   std::vector<char> buffer(1 << 16);
   for (;;) {
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
@@ -37,9 +46,7 @@ Result<std::string> read_rest(const UniqueFd& fd, const fs::path& path, std::uin
     if (got == 0)
       return content;
     if (static_cast<std::uint64_t>(got) > most_bytes - content.size())
-      return Error{.code = Errc::parse,
-                   .context = path.string() + " has more than the " + std::to_string(most_bytes) +
-                              " bytes that are read"};
+      return too_long(path, most_bytes);
     content.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
@@ -92,7 +99,10 @@ Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_b
     return os_error("look at " + path.string());
   if (!S_ISREG(status.st_mode))
     return Error{.code = Errc::usage, .context = path.string() + " is not a regular file"};
-  return read_rest(fd, path, most_bytes);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > most_bytes)
+    return too_long(path, most_bytes);
+  return read_rest(fd, path, most_bytes, size);
 }
 
 Result<std::string> read_file(const fs::path& path)
@@ -100,7 +110,7 @@ Result<std::string> read_file(const fs::path& path)
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd)
     return os_error("open " + path.string());
-  return read_rest(fd, path, std::numeric_limits<std::uint64_t>::max());
+  return read_rest(fd, path, std::numeric_limits<std::uint64_t>::max(), 0);
 }
 
 Result<> write_file(const fs::path& path, std::string_view content)

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/ticks.h"
 #include "cli/host_run.h"
+#include "cli/keep_values.h"
 #include "cli/selfcheck_store.h"
 #include "cli/stored_runs.h"
 #include "lab/mutant.h"
@@ -42,11 +43,12 @@ struct SelfcheckOptions : LabRunOptions {
 
 // Kernels of the lab: both sides start alike, comparison after comparison from other replicas.
 Result<> add_lab_comparison(const SelfcheckOptions& opt, const Kernel& kernel, int number,
-                            SelfcheckStudy& study, Manifest& facts, Screen& screen)
+                            SelfcheckStudy& study, Manifest& facts, Screen& screen,
+                            std::span<RunWriter> writers)
 {
   LabRunOptions lab = opt;
   lab.lab.first_replica = 1 + number * opt.lab.replicas;
-  auto measured = run_plan_in_lab({kernel, kernel}, lab, screen);
+  auto measured = run_plan_in_lab({kernel, kernel}, lab, screen, writers);
   if (!measured)
     return measured.error();
   std::vector<Run> runs;
@@ -73,13 +75,18 @@ std::string why_it_failed(const HostRun& host)
 // The running kernel: a run of the plan stands for a boot. In blocks of two, whose order is
 // drawn, so that no drift of the machine falls on one side.
 Result<> add_host_comparison(const SelfcheckOptions& opt, std::mt19937_64& random,
-                             SelfcheckStudy& study, Manifest& facts, Screen& screen)
+                             SelfcheckStudy& study, Manifest& facts, Screen& screen,
+                             std::span<RunWriter> writers)
 {
   Run sides[2];
+  ValueKeeper keeper(writers, screen);
   for (int block = 1; block <= opt.boots; ++block) {
     const std::size_t first = random() & 1;
     for (const std::size_t side : {first, 1 - first}) {
-      auto host = measure_host(opt.plan, screen);
+      auto host = measure_host(opt.plan, screen,
+                               [&](std::span<const Sample> samples, std::string_view dmesg) {
+                                 keeper.add(side, samples, dmesg);
+                               });
       if (!host)
         return host.error();
       if (interrupted())
@@ -112,6 +119,18 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
       return complain(found.error());
     kernel = *std::move(found);
   }
+  // Values as they come, for whoever is killed; the study is what stays.
+  const auto cache = own_cache_directory();
+  if (!cache)
+    return complain(cache.error());
+  std::vector<RunWriter> writers;
+  for (const char* side : {"one", "other"}) {
+    auto writer = RunWriter::create(
+        *cache / "selfcheck" / fmt::format("{}-{}-{}", mode, time_stamp(), side), screen.notify());
+    if (!writer)
+      return complain(writer.error());
+    writers.push_back(*std::move(writer));
+  }
   std::mt19937_64 random(opt.seed);
   SelfcheckStudy study({});
   Manifest run_facts;
@@ -120,8 +139,8 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
   int done = 0;
   for (; done < opt.comparisons && added; ++done) {
     screen.prefix(fmt::format("comparison {}/{} ", done + 1, opt.comparisons));
-    added = kernel ? add_lab_comparison(one, *kernel, done, study, run_facts, screen)
-                   : add_host_comparison(one, random, study, run_facts, screen);
+    added = kernel ? add_lab_comparison(one, *kernel, done, study, run_facts, screen, writers)
+                   : add_host_comparison(one, random, study, run_facts, screen, writers);
   }
   const double each_s = static_cast<double>(monotonic_ns() - began) * 1e-9 / std::max(1, done);
   const Selfcheck check = study.result();
@@ -130,8 +149,14 @@ int run_aa(const SelfcheckOptions& opt, const std::string& mode, std::ostream& o
     out << fmt::format("{} mode, {}, {} preset: {:.0f} s a comparison\n{}\n", mode, release,
                        opt.plan.preset, each_s, selfcheck_text(check))
         << std::flush;
-  if (!added)
+  if (!added) {
+    if (writers[0].rows() > 0)
+      screen.note(fmt::format("what was measured is in {} and {}", writers[0].partial().string(),
+                              writers[1].partial().filename().string()));
     return complain(added.error());
+  }
+  for (RunWriter& writer : writers)
+    writer.discard();
   if (check.rows == 0) {
     screen.note("nothing was judged: no metric of these workloads and passes, or too few boots");
     return kNothingRan;

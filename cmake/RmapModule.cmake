@@ -25,6 +25,16 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_G
     -Wno-error=dangling-reference -Wno-error=free-nonheap-object -Wno-error=restrict)
 endif()
 
+# Half of a compilation is the reading of these. Not in the release build, where a file that lacks an
+# #include of its own must not compile.
+option(RMAPLAB_PRECOMPILE "Precompile headers that most files have" OFF)
+function(rmap_precompile target)
+  if(RMAPLAB_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE <algorithm> <filesystem> <functional> <map> <memory>
+      <optional> <set> <string> <string_view> <vector> <fmt/format.h> ${ARGN})
+  endif()
+endfunction()
+
 function(rmap_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;SOURCES;LIBRARIES" ${ARGN})
   foreach(dep IN LISTS ARG_DEPS)
@@ -38,4 +48,5 @@ function(rmap_module name)
   list(TRANSFORM ARG_DEPS PREPEND rmap_)
   target_link_libraries(rmap_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBRARIES} rmap_fmt
                                      PRIVATE rmap_warnings)
+  rmap_precompile(rmap_${name})
 endfunction()

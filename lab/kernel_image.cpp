@@ -86,6 +86,18 @@ bool begins(std::string_view bytes, std::string_view magic)
   return bytes.substr(0, magic.size()) == magic;
 }
 
+// Of an EFI zboot image: the word at offset 24 (drivers/firmware/efi/libstub/zboot-header.S).
+std::string zboot_compression(std::string_view bytes)
+{
+  std::string name;
+  for (const char c : bytes.substr(std::min<std::size_t>(24, bytes.size()), 32)) {
+    if ((c < 'a' || c > 'z') && (c < '0' || c > '9'))
+      break;
+    name += c;
+  }
+  return name.empty() ? "compressed" : name;
+}
+
 // What these bytes are that are no image we boot, and what to give instead.
 std::string what_else(std::string_view bytes)
 {
@@ -121,7 +133,8 @@ std::string what_else(std::string_view bytes)
     if (begins(bytes, kind.magic))
       return fmt::format("{}: {}", kind.what, kind.instead);
   if (begins(bytes, "MZ") && bytes.size() > 8 && bytes.substr(4, 4) == "zimg")
-    return fmt::format("is an EFI zboot image, compressed (CONFIG_EFI_ZBOOT): {}", kGive);
+    return fmt::format("is an EFI zboot image, {} (CONFIG_EFI_ZBOOT): {}", zboot_compression(bytes),
+                       kGive);
   const auto sections = pe_sections(bytes);
   if (begins(bytes, "MZ") && std::any_of(sections.begin(), sections.end(),
                                          [](const PeSection& one) { return one.name == ".linux"; }))

@@ -237,6 +237,13 @@ Result<> RunWriter::store(const Run& run)
   return write_file(partial_ / "manifest.json", manifest_json(manifest));
 }
 
+void RunWriter::discard()
+{
+  std::error_code ignored;
+  for (const char* name : {"samples.csv", "dmesg.txt"})
+    fs::remove(partial_ / name, ignored);
+}
+
 Result<fs::path> RunWriter::finish()
 {
   std::error_code error;

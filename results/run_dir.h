@@ -59,6 +59,8 @@ class RunWriter
   std::size_t rows() const { return rows_; }
   // Replaces all that was added or stored before; complete when it returns.
   Result<> store(const Run& run);
+  // What was added is of no use any more: nothing stays.
+  void discard();
   // The run is whole: gives the folder its final name.
   Result<std::filesystem::path> finish();
   const std::filesystem::path& partial() const { return partial_; }

@@ -89,7 +89,7 @@ build() {
   preset=$1; shift
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
-    export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+    export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
   step "building (preset $preset)"
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null

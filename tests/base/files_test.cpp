@@ -9,6 +9,8 @@
 #include <iterator>
 #include <optional>
 
+#include "base/regular_file.h"
+
 namespace rmaplab
 {
 namespace
@@ -109,6 +111,15 @@ TEST_F(Files, WriteIntoAMissingFolderIsAnError)
   const auto done = write_file(at("missing/x"), "new");
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().sys_errno, ENOENT);
+}
+
+TEST_F(Files, AFileThatIsTooLongIsRefusedBeforeItIsRead)
+{
+  ASSERT_TRUE(write_file(at("x"), ""));
+  fs::resize_file(at("x"), std::uintmax_t{20} << 30);
+  const auto text = read_regular_file(at("x"));
+  ASSERT_FALSE(text);
+  EXPECT_NE(text.error().context.find("has more than the"), std::string::npos);
 }
 
 TEST_F(Files, ReadFromSkipsToTheOffset)

@@ -15,3 +15,18 @@ expect_status 2; expect err 'initramfs.cpio: No space left on device'
 head -c 1030000 /dev/zero >"$work/small/fill" 2>/dev/null
 run "$RMAPLAB" ab debian:7.0 debian:7.0 -w null --replicas 1 -o "$work/small/out"
 expect_status 2; expect err 'No space left on device'
+
+# TMPDIR is full when the second boot is to begin: what the first measured is stored and printed.
+umount "$work/small"; mount -t tmpfs -o size=200m tmpfs "$work/small"
+TMPDIR="$work/small" "$RMAPLAB" ab debian:7.0 debian:7.0 -w null,fork_flat --passes bare --replicas 2 --jobs 1 \
+  -o "$work/o" --label full >"$work/out" 2>"$work/err" &
+pid=$!
+for _ in $(seq 3000); do
+  grep -qs ',ok,' "$work/o/full/base.partial/samples.csv" && break
+  kill -0 "$pid" 2>/dev/null || break
+  sleep 0.1
+done
+while kill -0 "$pid" 2>/dev/null; do cat /dev/zero >>"$work/small/fill" 2>/dev/null; sleep 0.1; done
+wait "$pid"; status=$?
+expect_status 1; expect err '[Nn]o space left'
+grep -q ',ok,' "$work"/o/full/base/samples.csv || fail "what the first boot measured is not stored"
