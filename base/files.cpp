@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/guardian.h"
+#include "base/output_file.h"
 #include "base/regular_file.h"
 #include "base/unique_fd.h"
 
@@ -115,35 +116,12 @@ Result<std::string> read_file(const fs::path& path)
 
 Result<> write_file(const fs::path& path, std::string_view content)
 {
-  // A device, a pipe or a link that is there stays what it is: it is written into.
-  struct stat there = {};
-  if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    const UniqueFd into(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY));
-    if (!into)
-      return os_error("open " + path.string());
-    return write_all(into, content, "write " + path.string());
-  }
-  // Nobody else's, and new: a link that lies there is not followed.
-  const fs::path temporary = path.string() + "." + std::to_string(::getpid()) + ".tmp";
-  ::unlink(temporary.c_str());
-  auto give_up = [&](const std::string& action) {
-    Error error = os_error(action + " " + path.string());
-    ::unlink(temporary.c_str());
-    return error;
-  };
-  UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!fd)
-    return os_error("create " + path.string());
-  if (const auto written = write_all(fd, content, "write " + path.string()); !written) {
-    ::unlink(temporary.c_str());
+  auto file = OutputFile::create(path);
+  if (!file)
+    return file.error();
+  if (auto written = file->write(content); !written)
     return written;
-  }
-  if (::fsync(fd.get()) < 0)
-    return give_up("sync");
-  if (::rename(temporary.c_str(), path.c_str()) < 0)
-    return give_up("rename to");
-  return ok();
+  return file->finish();
 }
 
 Result<> append_file(const fs::path& path, std::string_view content)

@@ -18,8 +18,8 @@ Result<std::string> read_file(const std::filesystem::path& path);
 // faster. Empty when nothing is new.
 Result<std::string> read_from(const std::filesystem::path& path, std::uint64_t offset,
                               std::uint64_t most_bytes);
-// Writes to a neighbouring temporary name and renames: readers see the old or
-// the new file, never half of one. A full disk leaves the old one.
+// As OutputFile: readers see the old or the new file, never half of one. A full disk leaves the
+// old one.
 Result<> write_file(const std::filesystem::path& path, std::string_view content);
 // Adds to its end; made when it is not there. Never through a link.
 Result<> append_file(const std::filesystem::path& path, std::string_view content);

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/fast_csv.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 
@@ -714,16 +715,15 @@ std::string one_line(std::string_view text)
   return clean;
 }
 
-// Sole owner of the temporary file until it has its name.
 class TraceFile
 {
  public:
   static Result<TraceFile> create(const fs::path& path)
   {
-    TraceFile file(path);
-    file.fd_.reset(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file.fd_)
-      return os_error("create " + path.string());
+    auto output = OutputFile::create(path);
+    if (!output)
+      return output.error();
+    TraceFile file(path, *std::move(output));
     if (path.extension() == ".zst") {
       file.stream_.reset(ZSTD_createCCtx());
       // Traces are small beside what they are sent over; a checksum finds damage.
@@ -734,24 +734,9 @@ class TraceFile
     }
     return file;
   }
-  TraceFile(TraceFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        temporary_(std::exchange(other.temporary_, {})),
-        fd_(std::move(other.fd_)),
-        stream_(std::move(other.stream_)),
-        packed_(std::move(other.packed_))
-  {
-  }
-  TraceFile& operator=(TraceFile&&) = delete;
-  ~TraceFile()
-  {
-    if (fd_)
-      ::unlink(temporary_.c_str());
-  }
-
   Result<> write(std::string_view text)
   {
-    return stream_ ? pack(text, ZSTD_e_continue) : put(text);
+    return stream_ ? pack(text, ZSTD_e_continue) : output_.write(text);
   }
 
   Result<> finish()
@@ -759,12 +744,7 @@ class TraceFile
     if (stream_)
       if (auto done = pack({}, ZSTD_e_end); !done)
         return done;
-    if (::fsync(fd_.get()) < 0)
-      return os_error("sync " + path_.string());
-    if (::rename(temporary_.c_str(), path_.c_str()) < 0)
-      return os_error("rename to " + path_.string());
-    fd_.reset();
-    return ok();
+    return output_.finish();
   }
 
  private:
@@ -772,19 +752,8 @@ class TraceFile
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
 
-  explicit TraceFile(const fs::path& path) : path_(path), temporary_(path.string() + ".tmp") {}
-
-  Result<> put(std::string_view text)
+  TraceFile(fs::path path, OutputFile output) : path_(std::move(path)), output_(std::move(output))
   {
-    while (!text.empty()) {
-      const ssize_t done = ::write(fd_.get(), text.data(), text.size());
-      if (done < 0 && errno == EINTR)
-        continue;
-      if (done < 0)
-        return os_error("write " + path_.string());
-      text.remove_prefix(static_cast<std::size_t>(done));
-    }
-    return ok();
   }
 
   Result<> pack(std::string_view text, ZSTD_EndDirective directive)
@@ -797,7 +766,7 @@ class TraceFile
         return Error{
             .code = Errc::os,
             .context = fmt::format("compress {}: {}", path_.string(), ZSTD_getErrorName(left))};
-      if (auto done = put({packed_.data(), out.pos}); !done)
+      if (auto done = output_.write({packed_.data(), out.pos}); !done)
         return done;
       if (directive == ZSTD_e_end ? left == 0 : in.pos == in.size)
         return ok();
@@ -805,8 +774,7 @@ class TraceFile
   }
 
   fs::path path_;
-  fs::path temporary_;
-  UniqueFd fd_;
+  OutputFile output_;
   std::unique_ptr<ZSTD_CCtx, FreeContext> stream_;
   std::vector<char> packed_;
 };

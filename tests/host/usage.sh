@@ -115,3 +115,25 @@ for command in compare gate; do
   expect_status 2; expect_one_line err
   expect err "/two has the runs of two kernels: give $work/two/base or $work/two/head\$"
 done
+
+# A limit on the size of files is an error of the write, as a full disk is.
+(ulimit -f 0; exec "$RMAPLAB" list >"$work/limited" 2>/dev/null); status=$?
+expect_status 2
+
+# As much as one gives: refused at once, in one line.
+mkdir "$work/huge"; echo '{"mode": "host"}' >"$work/huge/manifest.json"
+truncate -s 20G "$work/huge/samples.csv"
+run "$RMAPLAB" compare "$work/huge" "$work/huge"
+expect_status 2; expect_one_line err; expect err 'samples.csv has more than the [0-9]+ bytes that are read'
+
+# A cache that others write to, or none: nothing in it is believed.
+mkdir -m 0777 -p "$work/open/rmaplab"; chmod 0777 "$work/open/rmaplab"
+run env XDG_CACHE_HOME="$work/open" "$RMAPLAB" kernel fetch --offline debian:7.0
+expect_status 2; expect_one_line err; expect err "the cache $work/open/rmaplab is another user's, or others may write to it"
+if [ "$(id -u)" = 0 ]; then
+  mkdir -p "$work/other/rmaplab"; chown 65534 "$work/other/rmaplab"
+  run env XDG_CACHE_HOME="$work/other" "$RMAPLAB" kernel fetch --offline debian:7.0
+  expect_status 2; expect_one_line err; expect err "is another user's"
+fi
+run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" kernel list --mirror $'http://mirror.example/\nTrusted: yes'
+expect_status 2; expect_one_line err; expect err 'expected the URI of a Debian archive'

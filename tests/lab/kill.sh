@@ -13,7 +13,7 @@ rows() { cat "$work"/o/*.partial/samples.csv "$work"/o/*/*.partial/samples.csv 2
 has_rows() { [ "$(rows)" -gt 0 ]; }
 for i in $(seq "$points"); do
   rm -rf "$work/o"
-  begin "$RMAPLAB" ab debian:7.0 debian:7.0 -w null,fork_flat --passes bare,state --replicas 3 \
+  begin "$RMAPLAB" ab debian:7.0 debian:7.0 -w null --passes bare,state --replicas 3 \
     --jobs 1 -o "$work/o" --label "l$i"
   until_true 60 guests || fail "no guest was started"
   if [ $((i % 2)) = 1 ]; then
@@ -22,7 +22,7 @@ for i in $(seq "$points"); do
   else
     until_true 300 has_rows || fail "no boot ended"
     sleep "$i"
-    killed "ab, after a boot has ended" "$pid" "$work/o/l$i/*.partial/samples.csv" 10
+    killed "ab, after a boot has ended" "$pid" "$work/o/l$i/*.partial/samples.csv" 1
   fi
 done
 # With a cache of its own, for what it leaves there.

@@ -155,8 +155,15 @@ TEST(TraceIo, FilesComeBackPlainAndCompressed)
     ASSERT_TRUE(again) << to_string(again.error());
     EXPECT_EQ(again->rows, trace->rows);
     EXPECT_EQ(again->header, trace->header);
-    EXPECT_FALSE(std::filesystem::exists(dir.path() / (std::string(name) + ".tmp")));
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+      EXPECT_NE(entry.path().extension(), ".tmp");
   }
+  // A link stays one, as a device does: it is written into.
+  std::filesystem::create_symlink(dir.path() / "target", dir.path() / "link");
+  ASSERT_TRUE(write_file(dir.path() / "target", ""));
+  ASSERT_TRUE(write_trace(dir.path() / "link", *trace));
+  EXPECT_TRUE(std::filesystem::is_symlink(dir.path() / "link"));
+  EXPECT_EQ(read_trace(dir.path() / "target")->rows, trace->rows);
   EXPECT_NE(read_file(dir.path() / "t.csv")->substr(0, 9),
             read_file(dir.path() / "t.csv.zst")->substr(0, 9));
 }
