@@ -177,10 +177,10 @@ fs::path cache_directory()
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && fs::path(xdg).is_absolute())
     return fs::path(xdg) / "rmaplab";
   const char* home = std::getenv("HOME");
-  const struct passwd* const entry = home && *home ? nullptr : ::getpwuid(::geteuid());
-  if (entry)
+  const auto is_absolute = [&] { return home && fs::path(home).is_absolute(); };
+  if (const auto* entry = is_absolute() ? nullptr : ::getpwuid(::geteuid()))
     home = entry->pw_dir;
-  return fs::path(home && *home ? home : "/nonexistent") / ".cache" / "rmaplab";
+  return fs::path(is_absolute() ? home : "/nonexistent") / ".cache" / "rmaplab";
 }
 
 bool is_ours_alone(const fs::path& folder)

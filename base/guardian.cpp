@@ -59,6 +59,8 @@ bool listen_until_its_end(int socket, std::set<pid_t>& groups, std::set<std::str
     const std::string_view said(word.data(), static_cast<std::size_t>(got));
     if (said == "q")
       return true;
+    if (said.size() < 3)
+      continue;
     const bool comes = said[0] == '+';
     const std::string what(said.substr(2));
     if (said[1] == 'f') {

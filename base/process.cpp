@@ -249,6 +249,16 @@ Result<CommandOutput> ask_program(SpawnOptions options)
   });
 }
 
+void fill_standard_descriptors()
+{
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDONLY);
+  } while (fd >= 0 && fd <= 2);
+  if (fd > 2)
+    ::close(fd);
+}
+
 std::optional<std::string> find_program(const std::string& name)
 {
   auto runnable = [](const std::string& path) {

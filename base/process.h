@@ -68,6 +68,10 @@ struct CommandOutput {
 Result<CommandOutput> run_command(SpawnOptions options, const std::function<void()>& waiting = {});
 // The same of a program that answers at once or not at all: Errc::unsupported after 30 s.
 Result<CommandOutput> ask_program(SpawnOptions options);
+// Where standard input, output or error is closed, /dev/null is opened to read: no other file of
+// ours gets its number, and what is written to it is an error of the write. First thing in a
+// main().
+void fill_standard_descriptors();
 // Full path of a program as execvp would find it; nothing when there is none.
 std::optional<std::string> find_program(const std::string& name);
 

@@ -101,6 +101,7 @@ std::vector<std::string> plain_words(int argc, char** argv)
 int main(int argc, char** argv)
 {
   using namespace rmaplab;
+  fill_standard_descriptors();
   install_interrupt_handler();
   // Where it cannot be started, what a kill leaves behind stays behind.
   const auto guardian = Guardian::start();

@@ -379,13 +379,19 @@ int run_command_line(const std::vector<std::string>& args, RecordWriter& out, bo
 // Of a command that may change them: put back when this process is killed, by its guardian, or by
 // the next start where that was killed too.
 struct GuardedSettings {
+  SettingsGuard settings;
   std::optional<SettingsRecord> record;
   std::optional<Guardian> guardian;
   ~GuardedSettings()
   {
-    if (record)
-      record->remove();
+    if (!record)
+      return;
+    record->remove();
+    // The last to leave: where several worked, none could put back what it found otherwise.
+    if (shared && !SettingsRecord::another_lives(SettingsRecord::kFolder))
+      settings.restore();
   }
+  bool shared = false;
 };
 
 void tell_restored(std::string_view whose, const std::vector<std::string>& lines)
@@ -399,27 +405,32 @@ std::unique_ptr<GuardedSettings> guard_settings(const std::vector<std::string>& 
   if (args.empty() || (args[0] != "run" && args[0] != "check" && args[0] != "reach"))
     return nullptr;
   auto guarded = std::make_unique<GuardedSettings>();
-  SettingsGuard settings;
   const bool may_change = ::geteuid() == 0;
   if (may_change) {
     tell_restored("a run that was killed",
                   SettingsRecord::restore_all(SettingsRecord::kFolder, ""));
-    settings = SettingsGuard::take("");
-    if (auto record = SettingsRecord::keep(SettingsRecord::kFolder, settings))
+    guarded->settings = SettingsRecord::before(SettingsRecord::kFolder, "");
+    guarded->shared = SettingsRecord::another_lives(SettingsRecord::kFolder);
+    if (guarded->shared)
+      std::cerr << "rmaplab-runner: warning: another run is at work on this machine: figures and "
+                   "settings are shared, none is put back before both have ended\n";
+    if (auto record = SettingsRecord::keep(SettingsRecord::kFolder, guarded->settings))
       guarded->record = *std::move(record);
     else
       std::cerr << fmt::format(
           "rmaplab-runner: settings that SIGKILL leaves are not recorded: {}\n",
           to_string(record.error()));
   }
-  auto guardian = Guardian::start([settings, may_change, record = guarded->record] {
-    if (!may_change)
-      return;
-    tell_restored("this run, which was killed,", settings.restore());
-    remove_stale_object_traces();
-    if (record)
-      record->remove();
-  });
+  auto guardian =
+      Guardian::start([settings = guarded->settings, may_change, record = guarded->record] {
+        // While another works here it is that one's, or the next start's.
+        if (!may_change || SettingsRecord::another_lives(SettingsRecord::kFolder))
+          return;
+        tell_restored("this run, which was killed,", settings.restore());
+        remove_stale_object_traces();
+        if (record)
+          record->remove();
+      });
   if (guardian)
     guarded->guardian.emplace(*std::move(guardian));
   return guarded;
@@ -495,6 +506,7 @@ int main(int argc, char** argv)
   using namespace rmaplab;
   if (::getpid() == 1)
     return guest_main();
+  fill_standard_descriptors();
   install_interrupt_handler();
   ::signal(SIGPIPE, SIG_IGN);
   RecordWriter out(1);

@@ -32,6 +32,10 @@ namespace
 
 constexpr const char* kBase = "bench";  // below every other fragment
 
+// Of what a stranger's Makefile makes: far more than any kernel's.
+constexpr std::uint64_t kMostLogBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMostImageBytes = std::uint64_t{1} << 30;
+
 struct Tool {
   const char* program;
   const char* package;      // Debian's
@@ -190,6 +194,10 @@ Result<fs::path> made_in(const fs::path& folder, const fs::path& name)
     return Error{.code = Errc::unsupported,
                  .context = fmt::format("the build made {} a link or no file: it is not followed",
                                         (folder / name).string())};
+  if (const auto size = fs::file_size(file, error); error || size > kMostImageBytes)
+    return Error{.code = Errc::unsupported,
+                 .context = fmt::format("the build made {} of {} bytes: not taken",
+                                        (folder / name).string(), size)};
   return file;
 }
 
@@ -248,24 +256,36 @@ class BuildFolder
     if (!child)
       return child.error();
     std::optional<int> status;
+    std::uint64_t read = 0;
+    std::ptrdiff_t lines = 0;
     while (!(status = child->poll())) {
       if (interrupted())
         return Error{.code = Errc::interrupted, .context = "interrupted"};
       status = child->wait(200);
       if (status)
         break;
-      if (const auto text = read_file(log()); text && !text->empty())
-        notify.passing(fmt::format("{} files done: {}",
-                                   std::count(text->begin(), text->end(), '\n'),
-                                   trim(last_lines(*text, 1))));
+      // What came since the last look, and no more of it than a terminal's worth of memory.
+      const auto fresh = read_from(log(), read, kMostLogBytes - std::min(read, kMostLogBytes));
+      if (!fresh)
+        continue;
+      read += fresh->size();
+      lines += std::count(fresh->begin(), fresh->end(), '\n');
+      if (!fresh->empty())
+        notify.passing(
+            fmt::format("{} files done: {}", lines, printable(trim(last_lines(*fresh, 1)))));
+      if (read >= kMostLogBytes)
+        return Error{
+            .code = Errc::unsupported,
+            .context = fmt::format("make {}: more than {} MiB of output; the log is {}",
+                                   fmt::join(targets, " "), kMostLogBytes >> 20, log().string())};
     }
     if (*status == 0)
       return ok();
-    const auto text = read_file(log());
-    return Error{
-        .code = Errc::unsupported,
-        .context = fmt::format("make {}: {}; the log is {}", fmt::join(targets, " "),
-                               text ? first_build_error(*text) : "no log", log().string())};
+    const auto text = read_from(log(), 0, kMostLogBytes);
+    return Error{.code = Errc::unsupported,
+                 .context = fmt::format("make {}: {}; the log is {}", fmt::join(targets, " "),
+                                        text ? printable(first_build_error(*text)) : "no log",
+                                        log().string())};
   }
 
   // .config from the fragments; left alone where it is as it would be. All that a fragment sets
@@ -285,7 +305,7 @@ class BuildFolder
       return made.error();
     const fs::path config = out_ / ".config";
     std::string base;
-    fs::remove(config, error);  // of a build before, a link maybe
+    fs::remove_all(config, error);  // of a build before, a link or a folder maybe
     if (!whole) {
       if (auto done = make({"tinyconfig"}, notify); !done)
         return done.error();

@@ -85,6 +85,24 @@ Result<UniqueFd> lock_folder(const fs::path& folder, const Notify& notify)
   return fd;
 }
 
+// A repository that a tarball brings names programs that git runs, and a device or a pipe is no
+// source.
+void keep_files_only(const fs::path& tree)
+{
+  std::error_code error;
+  fs::remove_all(tree / ".git", error);
+  std::vector<fs::path> others;
+  for (auto it = fs::recursive_directory_iterator(tree, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    const auto type = it->symlink_status(error).type();
+    if (type != fs::file_type::regular && type != fs::file_type::directory &&
+        type != fs::file_type::symlink)
+      others.push_back(it->path());
+  }
+  for (const auto& path : others)
+    fs::remove(path, error);
+}
+
 // What `tar -x --strip-components=1` of the first folder does; it appears whole or not at all.
 Result<> unpack_tarball(const fs::path& tarball, const fs::path& into, const Notify& notify)
 {
@@ -95,14 +113,17 @@ Result<> unpack_tarball(const fs::path& tarball, const fs::path& into, const Not
     return made.error();
   const auto done =
       run_command({.argv = {"tar", "-xf", tarball, "--strip-components=1", "--no-same-owner",
-                            "--no-same-permissions", "-C", part}},
+                            "--no-same-permissions", "--exclude=.git", "-C", part}},
                   [&] { notify.passing("unpacking " + tarball.filename().string()); });
   if (!done)
     return done.error();
   if (done->wait_status != 0)
-    return Error{
-        .code = Errc::parse,
-        .context = fmt::format("unpack {}: {}", tarball.string(), trim(last_lines(done->err, 1)))};
+    return Error{.code = Errc::parse,
+                 .context = fmt::format("unpack {}: {}", tarball.string(),
+                                        printable(trim(lines_of(done->err).empty()
+                                                           ? std::string_view("tar said nothing")
+                                                           : lines_of(done->err)[0])))};
+  keep_files_only(part);
   fs::rename(part, into, error);
   return error ? Result<>(Error{.code = Errc::os,
                                 .context = "rename to " + into.string(),

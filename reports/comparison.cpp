@@ -262,11 +262,10 @@ std::string lost_on(const ComparisonRow& row, const Side& side, const Table& tab
     if (!side.boots.contains(boot))
       return fmt::format("boot {} has no value on the {}{}{}", boot, name, why.empty() ? "" : ": ",
                          why);
-  if (row.metric->kind != MetricClass::noisy)
-    for (const auto& [boot, workload, arguments, pass] : table.ran)
-      if (workload == row.workload && arguments == row.arguments && pass == found->second.pass &&
-          !side.boots.contains(boot))
-        return fmt::format("boot {} has no value on the {}", boot, name);
+  for (const auto& [boot, workload, arguments, pass] : table.ran)
+    if (workload == row.workload && arguments == row.arguments && pass == found->second.pass &&
+        !side.boots.contains(boot))
+      return fmt::format("boot {} has no value on the {}", boot, name);
   std::size_t most = 0;
   for (const auto& [boot, values] : side.repetitions)
     most = std::max(most, values.size());
@@ -301,7 +300,7 @@ void find_lost(ComparisonRow& row, const Table& base, const Table& head)
           row.lost = fmt::format("boot {} has no value on the {}", boot, name);
   const std::size_t of_base = most_repetitions(row.base);
   const std::size_t of_head = most_repetitions(row.head);
-  if (row.lost.empty() && row.metric->kind != MetricClass::noisy && of_base != of_head)
+  if (row.lost.empty() && of_base != of_head)
     row.lost = fmt::format("the base has {} repetitions a boot, the head {}", of_base, of_head);
 }
 
@@ -313,9 +312,12 @@ void add_notes(Comparison& comparison, const Table& base, const Table& head)
       comparison.notes.push_back(fmt::format(
           "{}: {} boots are of {} replica{}: equal starts count once", name, table->boots.size(),
           table->replicas.size(), table->replicas.size() == 1 ? "" : "s"));
-  if (base.boots.size() != head.boots.size())
+  if (base.boots.size() < head.boots.size())  // fewer are a gap
     comparison.notes.push_back(fmt::format("the base has {} boot{}, the head {}", base.boots.size(),
                                            base.boots.size() == 1 ? "" : "s", head.boots.size()));
+  for (const auto& difference : circumstances(comparison.base, comparison.head))
+    comparison.notes.push_back(fmt::format("the machine was set otherwise: {}: {} -> {}",
+                                           difference.key, difference.base, difference.head));
   for (const auto& difference : comparison.incomparable)
     comparison.notes.push_back(fmt::format("runs differ in {}: {} -> {}", difference.key,
                                            difference.base, difference.head));
@@ -552,6 +554,12 @@ Comparison compare_runs(const Run& base, const Run& head)
   add_samples(base.samples);
   add_samples(head.samples);
   add_notes(comparison, left, right);
+  // A boot is to a run what a row is to a case.
+  if (!right.units.empty() && right.units.size() < left.units.size())
+    comparison.head_gaps.push_back(
+        {.failed = false,
+         .text = fmt::format("{} of the base's {} boots: measure as many", right.units.size(),
+                             left.units.size())});
   decide_noisy_rows(comparison.rows);
   return comparison;
 }

@@ -230,6 +230,14 @@ struct CaseSum {
   std::optional<double> mean;
   bool counted = false;
   bool lost = false;  // a row of a function without a value
+
+  // Whether the functions are the case's mean, where that is known.
+  bool is_whole() const
+  {
+    // Whole instructions by operations, added up in another order.
+    constexpr double kRounding = 1e-6;
+    return !mean || std::abs(functions - *mean) <= kRounding * std::abs(*mean) + kRounding;
+  }
 };
 // By case and boot.
 std::map<std::pair<Case, int>, CaseSum> sums_of(const Run& run)
@@ -265,6 +273,17 @@ std::string named(const std::set<Case>& cases)
 
 }  // namespace
 
+std::map<Case, std::string> functions_lost(const Run& base, const Run& head)
+{
+  std::map<Case, std::string> lost;
+  for (const auto& [run, name] : {std::pair{&base, "base"}, {&head, "head"}})
+    for (const auto& [key, sum] : sums_of(*run))
+      if (sum.counted && (sum.lost || !sum.is_whole()))
+        lost.emplace(key.first,
+                     fmt::format("functions of boot {} of the {} were lost", key.second, name));
+  return lost;
+}
+
 std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
 {
   std::vector<std::string> lines;
@@ -284,10 +303,7 @@ std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
         counted[i].insert(key.first);
       if (sum.lost)
         lost.insert(key.first);
-      // Whole instructions by operations, added up in another order.
-      constexpr double kRounding = 1e-6;
-      if (sum.counted && sum.mean &&
-          std::abs(sum.functions - *sum.mean) > kRounding * std::abs(*sum.mean) + kRounding)
+      if (sum.counted && !sum.is_whole())
         differ.insert(key.first);
     }
     say(fmt::format("the {} has functions without a value", kNames[i]), lost);

@@ -2,9 +2,11 @@
 // Which kernel functions a change of instructions comes from: rows of runs with --functions.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "results/run_dir.h"
@@ -42,6 +44,10 @@ std::vector<FunctionCase> function_cases(const Run& base, const Run& head);
 // value, cases that one run alone has, sums that are not the case's instructions_mean (rows were
 // lost).
 std::vector<std::string> function_shortcomings(const Run& base, const Run& head);
+// Pure. The same by case (workload and arguments): whose functions were lost, "functions of boot 1
+// of the base were lost".
+std::map<std::pair<std::string, std::string>, std::string> functions_lost(const Run& base,
+                                                                          const Run& head);
 
 // Pure. All functions of one case, the greatest changes first, whichever way, those of equal
 // changes by name. Their sums are the sums of instructions_mean of both sides. Symbols of one

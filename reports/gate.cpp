@@ -44,27 +44,39 @@ std::string limit_text(const Limit& limit)
                         : fmt::format("{:.6g}", limit.value);
 }
 
+// By how much `value` is worse than the range of a side has ever been.
+double beyond(Watch better, const Spread& range, double value)
+{
+  double worst = 0;
+  if (better != Watch::higher)
+    worst = std::max(worst, value - range.max);
+  if (better != Watch::lower)
+    worst = std::max(worst, range.min - value);
+  return worst;
+}
+
 // What the medians do not show: by how much one boot, of an exact metric one repetition, is worse
-// than the other side has ever been, or than its twin.
+// than the other side has ever been, or than its twin. A boot without a twin counts too.
 double worst_by(const GateRow& gate_row)
 {
   const Watch better = gate_row.rule.better;
   const bool exact = gate_row.rule.kind == MetricClass::exact;
   const Side& base = gate_row.row.base;
   const Side& head = gate_row.row.head;
-  const Twins twins = exact ? repetitions_of(base, head) : twins_of(base, head);
+  std::vector<double> before;
+  for (const auto& [boot, values] : base.repetitions)
+    before.insert(before.end(), values.begin(), values.end());
   double worst = 0;
-  if (exact) {
-    const Spread left = *spread_of(twins.base);
-    const Spread right = *spread_of(twins.head);
-    if (better != Watch::higher)
-      worst = std::max(worst, right.max - left.max);
-    if (better != Watch::lower)
-      worst = std::max(worst, left.min - right.min);
-    return worst;
+  for (const auto& [boot, values] : head.repetitions) {
+    if (exact) {
+      for (const double value : values)
+        worst = std::max(worst, beyond(better, *spread_of(before), value));
+    } else if (const auto twin = base.boots.find(boot); twin != base.boots.end()) {
+      worst = std::max(worst, worse_by(better, twin->second, head.boots.at(boot)));
+    } else {
+      worst = std::max(worst, beyond(better, *base.spread, head.boots.at(boot)));
+    }
   }
-  for (std::size_t i = 0; i < twins.base.size(); ++i)
-    worst = std::max(worst, worse_by(better, twins.base[i], twins.head[i]));
   return worst;
 }
 
@@ -414,6 +426,7 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
 {
   for (auto& note : policy.unused_functions(functions_counted(base, head)))
     gate.notes.push_back(std::move(note));
+  const auto lost = functions_lost(base, head);
   for (GateRow& row : gate.rows) {
     const bool failed = row.verdict == GateVerdict::fail && !row.row.head.failed;
     if (!(failed || row.overlaps) || !counts_instructions(row.row))
@@ -434,6 +447,10 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
           return allowance.functions != kAllFunctions;
         })) {
       row.why += "; its allowance needs the functions of both runs (--functions)";
+      continue;
+    }
+    if (const auto one = lost.find({workload, row.row.arguments}); one != lost.end()) {
+      row.why += "; its allowance does not count: " + one->second;
       continue;
     }
     const double before = median_of(row.row.base);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,8 +24,35 @@ constexpr std::uint64_t kMostManifestBytes = 16 << 20;
 
 // One glob a line of the rule; everything else may differ.
 constexpr const char* kMustAgree =
-    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,workload.*,pin,"
-    "host.cpu,trace.*";
+    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,guest.cpus,"
+    "kernel.machine,workload.*,pin,host.cpu,trace.*";
+constexpr const char* kCircumstances =
+    "guest.thp,guest.smt,guest.nodes,guest.max_map_count,guest.overcommit,guest.ksm_run,"
+    "guest.clocksource,kernel.tainted";
+constexpr const char* kMemory = "guest.memory_kib";  // a kernel takes some for itself
+
+std::vector<ManifestDifference> differing(const Manifest& base, const Manifest& head,
+                                          const std::function<bool(const std::string& key)>& wanted)
+{
+  Manifest keys = base;
+  keys.insert(head.begin(), head.end());
+  std::vector<ManifestDifference> differences;
+  for (const auto& [key, unused] : keys)
+    if (wanted(key))
+      if (const auto left = manifest_value(base, key), right = manifest_value(head, key);
+          left != right)
+        differences.push_back({.key = key, .base = left, .head = right});
+  return differences;
+}
+
+bool differ_by_a_hundredth(const std::string& base, const std::string& head)
+{
+  const auto left = parse_double(base);
+  const auto right = parse_double(head);
+  constexpr double kLittle = 0.01;
+  return !left || !right || std::abs(*left - *right) > kLittle * std::abs(*left);
+}
+
 }  // namespace
 
 std::string manifest_value(const Manifest& manifest, const std::string& key)
@@ -97,20 +126,25 @@ Result<Manifest> read_manifest(const std::filesystem::path& path)
 
 std::vector<ManifestDifference> incomparable(const Manifest& base, const Manifest& head)
 {
-  Manifest keys = base;
-  keys.insert(head.begin(), head.end());
   const bool emulated =
       manifest_value(base, "mode") == "exact" && manifest_value(head, "mode") == "exact";
-  std::vector<ManifestDifference> differences;
-  for (const auto& [key, unused] : keys) {
-    if (!glob_match(kMustAgree, key) || (emulated && key == "host.cpu"))
-      continue;  // the exact lab emulates its CPU: the host's does not reach the counts
-    const std::string left = manifest_value(base, key);
-    const std::string right = manifest_value(head, key);
-    if (left != right)
-      differences.push_back({.key = key, .base = left, .head = right});
-  }
-  return differences;
+  // The exact lab emulates its CPU: the host's does not reach the counts.
+  return differing(base, head, [&](const std::string& key) {
+    return glob_match(kMustAgree, key) && !(emulated && key == "host.cpu");
+  });
+}
+
+std::vector<ManifestDifference> circumstances(const Manifest& base, const Manifest& head)
+{
+  // A fact that one run has not is of another version of ours.
+  auto all = differing(base, head, [&](const std::string& key) {
+    return (glob_match(kCircumstances, key) || key == kMemory) && base.contains(key) &&
+           head.contains(key);
+  });
+  std::erase_if(all, [](const ManifestDifference& one) {
+    return one.key == kMemory && !differ_by_a_hundredth(one.base, one.head);
+  });
+  return all;
 }
 
 }  // namespace rmaplab

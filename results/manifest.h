@@ -34,5 +34,8 @@ struct ManifestDifference {
 // QEMU, preset, workload versions, kernel command line. The compared axis (the
 // kernel) and the circumstances (time, host load) are not among them.
 std::vector<ManifestDifference> incomparable(const Manifest& base, const Manifest& head);
+// What does not make them incomparable and may explain a difference: how the machine was set, its
+// memory where it differs by more than 1 %, a kernel that is tainted.
+std::vector<ManifestDifference> circumstances(const Manifest& base, const Manifest& head);
 
 }  // namespace rmaplab

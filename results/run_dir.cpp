@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <ctime>
+#include <map>
 #include <optional>
 
 #include "base/files.h"
@@ -299,6 +300,10 @@ Result<Run> read_run(const fs::path& folder)
   run.checked = !manifest_value(run.manifest, kChecksum).empty() &&
                 !manifest_value(run.manifest, kRows).empty();
   run.gaps = gaps_of(run.manifest, run.samples);
+  if (!run.checked && !manifest_value(run.manifest, "plan.boots").empty())
+    run.gaps.push_back({.text = fmt::format("its manifest has a plan and no {} or no {}: what was "
+                                            "lost is not known",
+                                            kRows, kChecksum)});
   for (const auto& [name, text] : {std::pair{"dmesg.txt", &run.dmesg}, {"config", &run.config}}) {
     if (!fs::exists(given / name, error))
       continue;
@@ -333,7 +338,7 @@ Result<Run> read_runs(const fs::path& folder)
       // A report or a note may lie beside the boots; what is called like one was one.
       if (fs::is_symlink(path, error) && !fs::exists(path, error))
         gaps.push_back({.text = name + " is a link to nothing: no boot is known"});
-      else if (name.find_first_not_of("0123456789") == std::string::npos)
+      else if (name.find_first_not_of("0123456789TZ") == std::string::npos)
         gaps.push_back({.text = name + " is no folder: no boot is known"});
       continue;
     }
@@ -360,10 +365,20 @@ Result<Run> read_runs(const fs::path& folder)
   Run all;
   int boots = 0;
   bool first = true;
+  std::map<std::string, fs::path> seen;  // boots by what no two have alike
   for (const auto& one : folders) {
     auto run = read_run(one);
     if (!run)
       return run;
+    if (run->checked && !manifest_value(run->manifest, "start").empty()) {
+      const std::string which = manifest_value(run->manifest, "run") + "\n" +
+                                manifest_value(run->manifest, "start") + "\n" +
+                                manifest_value(run->manifest, kChecksum);
+      if (const auto [twin, is_new] = seen.emplace(which, one); !is_new)
+        return Error{.code = Errc::usage,
+                     .context = fmt::format("{} and {} are the same run: a copy is no boot",
+                                            twin->second.string(), one.string())};
+    }
     if (std::exchange(first, false))
       all = {.folder = folder, .manifest = run->manifest, .config = run->config};
     const bool same_kernel = manifest_value(all.manifest, "kernel.release") ==

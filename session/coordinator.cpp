@@ -312,7 +312,7 @@ Result<bool> run_plan(const Plan& plan, const std::string& runner, RecordWriter&
   const std::size_t ballast_vmas = layout_of_replica(plan.replica).ballast_vmas;
   if (auto mapped = map_faulted_islands(*ballast, ballast_vmas); !mapped)
     return mapped.error();
-  Oracles oracles;
+  Oracles oracles(plan.mode == Mode::host && ::geteuid() == 0);
   const auto [log_key, log_state] = capability_fact(kernel_log_capability());
   if (auto written = out.write("env", log_key + "=" + log_state); !written)
     return written.error();

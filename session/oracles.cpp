@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "session/leftovers.h"
+#include "session/settings_record.h"
 
 namespace rmaplab
 {
@@ -17,10 +18,21 @@ namespace
 constexpr std::size_t kMostComplaints = 10;
 }  // namespace
 
-Oracles::Oracles()
-    : log_(KernelLog::open()), counts_(read_kernel_counts("")), settings_(SettingsGuard::take(""))
+Oracles::Oracles(bool shared)
+    : log_(KernelLog::open()),
+      counts_(read_kernel_counts("")),
+      shared_(shared),
+      settings_(shared ? SettingsRecord::before(SettingsRecord::kFolder, "")
+                       : SettingsGuard::take(""))
 {
   adopt_orphans();
+}
+
+std::vector<std::string> Oracles::restore_settings() const
+{
+  if (shared_ && SettingsRecord::another_lives(SettingsRecord::kFolder))
+    return {};
+  return settings_.restore();
 }
 
 std::vector<std::string> Oracles::complaints()

@@ -18,13 +18,15 @@ namespace rmaplab
 class Oracles
 {
  public:
-  // From here on; children that orphans of ours become are ours (session/leftovers.h).
-  Oracles();
+  // From here on; children that orphans of ours become are ours (session/leftovers.h). `shared`: on
+  // a machine where another runner may be at work (session/settings_record.h).
+  explicit Oracles(bool shared);
   // What the kernel complained of since the last call; a line each, without doubles. The
   // time between cases counts to the later one: only the coordinator runs then.
   std::vector<std::string> complaints();
   // Settings that differ from those at the start, each put back: a line each.
-  std::vector<std::string> restore_settings() const { return settings_.restore(); }
+  // Nothing while another runner works here: the difference may be its, and is put back by it.
+  std::vector<std::string> restore_settings() const;
   // The log's new text up to the last complaints(), as dmesg prints it.
   std::string take_text() { return std::exchange(text_, {}); }
   // Records that were overwritten before they could be read.
@@ -33,6 +35,7 @@ class Oracles
  private:
   Result<KernelLog> log_;
   KernelCounts counts_;
+  bool shared_;
   SettingsGuard settings_;
   std::string text_;
   std::uint64_t lost_ = 0;

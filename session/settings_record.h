@@ -22,6 +22,10 @@ class SettingsRecord
   static Result<SettingsRecord> keep(const std::filesystem::path& folder,
                                      const SettingsGuard& settings);
   void remove() const;
+  // Whether another process has a record and lives: settings that change may be its.
+  static bool another_lives(const std::filesystem::path& folder);
+  // Settings before any living process changed one: of the oldest record, else as they are now.
+  static SettingsGuard before(const std::filesystem::path& folder, const std::string& root);
 
   // Puts back what the records of processes that are no more say, and removes them: lines as of
   // SettingsGuard::restore(), nothing where there is no such folder or it is not ours alone.

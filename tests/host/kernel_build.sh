@@ -238,7 +238,7 @@ tinyconfig: ; @mkdir -p \$(O) && echo '# tiny' >\$(O)/.config
 olddefconfig: ; @sed -i s/x/x/ \$(O)/.config
 bzImage Image:
 	-@echo evil >>$work/secret; echo evil >$work/evil; echo evil >\$(CURDIR)/evil; echo evil >\$(CURDIR)/.git/config
-	-@echo evil >\$(O)/../evil; echo evil >/usr/evil; cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern && touch \$(O)/sysctl
+	-@echo evil >\$(O)/../evil; echo evil >/usr/rmaplab-test-evil; cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern && touch \$(O)/sysctl
 	-@kill -9 $$ && touch \$(O)/killed; cat $work/secret >\$(O)/read; ls /root >\$(O)/root
 	@mkdir -p \$(O)/arch/x86/boot \$(O)/arch/arm64/boot; echo map >\$(O)/System.map
 	@ln -s $work/secret \$(O)/arch/x86/boot/bzImage; ln -s $work/secret \$(O)/arch/arm64/boot/Image
@@ -247,7 +247,7 @@ build "$hostile"
 expect_status 2; expect err 'bzImage a link or no file: it is not followed|Image a link or no file: it is not followed'
 if [ "$(id -u)" = 0 ] && ! grep -q 'warning: .* runs as root' "$work/err"; then
   [ "$(cat "$work/secret")" = secret ] || fail "the Makefile wrote into a file of ours"
-  for file in "$work/evil" "$hostile/evil" /usr/evil "$work"/cache/rmaplab/builds/hostile*/evil \
+  for file in "$work/evil" "$hostile/evil" /usr/rmaplab-test-evil "$work"/cache/rmaplab/builds/hostile*/evil \
       "$work"/cache/rmaplab/builds/hostile*/linux/evil; do
     [ ! -e "$file" ] || fail "the Makefile wrote $file"
   done
@@ -266,3 +266,23 @@ build "$hostile" --sandbox off
 expect_status 2; expect err '.config a link or no file: it is not followed'
 build "$hostile" --sandbox maybe
 expect_status 2; expect_one_line err
+
+# A tarball brings no repository, whose settings name programs that git runs as us, and no devices.
+ball=$work/ball/linux-1
+mkdir -p "$ball/mm"; touch "$ball/Kconfig"; seq 9 >"$ball/mm/rmap.c"; cp "$tree/Makefile" "$ball/Makefile"
+mkfifo "$ball/mm/pipe"
+git -C "$ball" init -q; git -C "$ball" config filter.x.clean "sh -c 'id >$work/ran; cat'"
+echo '*.c filter=x' >"$ball/.gitattributes"
+git -C "$work" init -q victim; git -C "$work/victim" commit -q --allow-empty -m one
+for form in folder link file; do
+  case $form in
+    link) rm -rf "$ball/.git"; ln -s "$work/victim/.git" "$ball/.git" ;;
+    file) rm "$ball/.git"; echo "gitdir: $work/victim/.git" >"$ball/.git" ;;
+  esac
+  tar -C "$work/ball" -cf "$work/$form.tar" linux-1
+  build "$work/$form.tar"
+  expect_status 0
+  [ ! -e "$work/ran" ] || fail "git ran what a tarball's settings name ($form)"
+  [ "$(git -C "$work/victim" rev-list --all --count)" = 1 ] || fail "another repository was written to ($form)"
+done
+[ -z "$(find "$work/cache" -name pipe)" ] || fail "a tarball's pipe is in the work tree"

@@ -121,7 +121,7 @@ done
 expect_status 2
 
 # As much as one gives: refused at once, in one line.
-mkdir "$work/huge"; echo '{"mode": "host"}' >"$work/huge/manifest.json"
+mkdir "$work/huge"; echo '{"manifest_version": 1, "mode": "host"}' >"$work/huge/manifest.json"
 truncate -s 20G "$work/huge/samples.csv"
 run "$RMAPLAB" compare "$work/huge" "$work/huge"
 expect_status 2; expect_one_line err; expect err 'samples.csv has more than the [0-9]+ bytes that are read'
@@ -137,3 +137,9 @@ if [ "$(id -u)" = 0 ]; then
 fi
 run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" kernel list --mirror $'http://mirror.example/\nTrusted: yes'
 expect_status 2; expect_one_line err; expect err 'expected the URI of a Debian archive'
+
+# Closed standard output and error: what is lost is an error, and goes nowhere else.
+"$RMAPLAB" list >&-; status=$?
+expect_status 2
+"$RMAPLAB" list 2>&- >"$work/out" <&-; status=$?
+expect_status 0; expect out fork_flat

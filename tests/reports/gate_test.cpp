@@ -114,6 +114,62 @@ TEST(Gate, HolmMakesManyMetricsHarderToCall)
   EXPECT_NEAR(*gate.rows[0].adjusted_p, 10 * gate.rows[0].effect->p, 1e-12);
 }
 
+TEST(Gate, ABootWithoutATwinCountsToo)
+{
+  EXPECT_EQ(verdict("vmas", {10}, {10, 30, 30}), GateVerdict::inconclusive);
+  EXPECT_EQ(verdict("vmas", {10}, {10, 10, 10}), GateVerdict::pass);
+  EXPECT_EQ(verdict("vmas", {10}, {10, 9, 9}), GateVerdict::pass);
+  EXPECT_EQ(verdict("instructions", {1000, 1000, 1000}, {1000, 1000, 1000, 3000}),
+            GateVerdict::inconclusive);
+  EXPECT_EQ(verdict("slab_bytes", {1000, 1000, 1000}, {1000, 1000, 1000, 3000}),
+            GateVerdict::inconclusive);
+}
+
+TEST(Gate, FewerBootsThanTheBaseHasAreNoPass)
+{
+  const Gate gate = judged(boots("vmas", {10, 10, 10}), boots("vmas", {10, 10}));
+  EXPECT_EQ(gate.verdict, GateVerdict::inconclusive);
+  EXPECT_EQ(gate.notes[0], "head: 2 of the base's 3 boots: measure as many");
+}
+
+TEST(Gate, NoisyRowsThatWereLostAreNoPass)
+{
+  const std::vector<double> even = {100, 100.1, 100.2, 99.9, 99.8};
+  const auto other = boots("throughput", even);  // so that each boot has run the case
+  auto lost = boots("wall_time", even);
+  ASSERT_EQ(judged(boots("wall_time", even) + other, lost + other).verdict, GateVerdict::pass);
+  lost.erase(lost.begin() + 1);
+  EXPECT_EQ(judged(boots("wall_time", even) + other, lost + other).verdict,
+            GateVerdict::inconclusive);
+  EXPECT_EQ(judged(lost + other, boots("wall_time", even) + other).verdict,
+            GateVerdict::inconclusive);
+  // Repetitions of one side, in every boot.
+  auto twice = boots("wall_time", even);
+  for (Sample sample : boots("wall_time", even)) {
+    sample.repetition = 1;
+    twice.push_back(sample);
+  }
+  EXPECT_EQ(judged(twice + other, boots("wall_time", even) + other).verdict,
+            GateVerdict::inconclusive);
+}
+
+TEST(Gate, AnAllowanceNeedsEveryFunctionOfBothSides)
+{
+  const auto side = [](double other, bool with_mine) {
+    auto all =
+        boots("instructions", {200e3 + other, 200e3 + other, 200e3 + other}) +
+        boots("instructions_mean", {200e3 + other, 200e3 + other, 200e3 + other}) +
+        boots("function_instructions", {100e3 + other, 100e3 + other, 100e3 + other}, "other");
+    return with_mine ? all + boots("function_instructions", {100e3, 100e3, 100e3}, "mine") : all;
+  };
+  const char* const policy = "allow mine * 5%\n";
+  EXPECT_EQ(judged(side(0, true), side(8000, true), policy).verdict, GateVerdict::fail);
+  const Gate gate = judged(side(0, false), side(8000, true), policy);
+  EXPECT_EQ(gate.verdict, GateVerdict::fail);
+  EXPECT_NE(gate.rows[0].why.find("functions of boot 1 of the base were lost"), std::string::npos)
+      << gate.rows[0].why;
+}
+
 std::vector<Sample> without_value(SampleStatus status, const char* reason)
 {
   std::vector<Sample> samples = boots("vmas", {1});
@@ -373,7 +429,7 @@ TEST(Gate, WhatTheRunsDifferInIsTold)
   const rmaplab::Run head{.manifest = {{"mode", "exact"}, {"machine.cpus", "2"}},
                           .samples = boots("vmas", {10})};
   EXPECT_EQ(judge(compare_runs(base, head), Policy()).notes,
-            (std::vector<std::string>{"the base has 2 boots, the head 1",
+            (std::vector<std::string>{"head: 1 of the base's 2 boots: measure as many",
                                       "runs differ in machine.cpus: 1 -> 2"}));
 }
 

@@ -109,6 +109,9 @@ TEST(ParseManifest, AnErrorNamesTheLine)
 
 TEST(Incomparable, ModeIsReportedWithBothValues)
 {
+  EXPECT_EQ(incomparable({{"guest.cpus", "0-1"}}, {{"guest.cpus", "0"}}).size(), 1U);
+  EXPECT_EQ(incomparable({{"kernel.machine", "x86_64"}}, {{"kernel.machine", "aarch64"}}).size(),
+            1U);
   const auto differences = incomparable({{"mode", "exact"}}, {{"mode", "host"}});
   ASSERT_EQ(differences.size(), 1u);
   EXPECT_EQ(differences[0].key, "mode");
@@ -148,6 +151,23 @@ TEST(Incomparable, HostCpuIsReportedWhereBothAreHost)
 {
   EXPECT_EQ(differing({{"mode", "host"}, {"host.cpu", "A"}}, {{"mode", "host"}, {"host.cpu", "B"}}),
             Keys{"host.cpu"});
+}
+
+TEST(Manifest, HowAMachineWasSetIsTold)
+{
+  const Manifest base = {{"guest.thp", "[always] never"},
+                         {"guest.memory_kib", "1000000"},
+                         {"kernel.tainted", "0"},
+                         {"guest.nodes", "0"}};
+  Manifest head = base;
+  EXPECT_TRUE(circumstances(base, head).empty());
+  head["guest.memory_kib"] = "999000";  // what a larger kernel takes
+  head.erase("guest.nodes");            // of an older rmaplab
+  EXPECT_TRUE(circumstances(base, head).empty());
+  head["guest.memory_kib"] = "500000";
+  head["guest.thp"] = "always [never]";
+  head["kernel.tainted"] = "128";
+  EXPECT_EQ(circumstances(base, head).size(), 3U);
 }
 
 }  // namespace

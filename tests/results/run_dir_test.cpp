@@ -302,6 +302,41 @@ TEST_F(RunDirs, ARowThatItsManifestKnowsNothingOfIsRefused)
   }
 }
 
+TEST_F(RunDirs, ACopyOfABootIsNoBoot)
+{
+  rmaplab::Run run{.manifest = {{"mode", "host"}, {"run", "r"}, {"start", "20260101T000000Z"}}};
+  for (const char* name : {"1", "2"}) {
+    auto writer = RunWriter::create(temp_->path() / name);
+    ASSERT_TRUE(writer && writer->store(run) && writer->finish());
+  }
+  EXPECT_NE(boots_read().find("are the same run: a copy is no boot"), std::string::npos)
+      << boots_read();
+}
+
+TEST_F(RunDirs, AFileThatIsCalledLikeARunIsAGap)
+{
+  store("20260101T000000Z", "7.2.13", {0});
+  ASSERT_TRUE(write_file(temp_->path() / "20260102T000000Z", ""));
+  EXPECT_EQ(read_runs(temp_->path())->gaps.size(), 1U);
+}
+
+TEST_F(RunDirs, APlanWithoutChecksumIsAGap)
+{
+  const auto folder = temp_->path() / "1";
+  ASSERT_TRUE(make_directories(folder));
+  ASSERT_TRUE(write_file(folder / "samples.csv", samples_header()));
+  ASSERT_TRUE(write_file(folder / "manifest.json",
+                         manifest_json({{"mode", "exact"}, {"plan.boots", "1"}})));
+  const auto run = read_run(folder);
+  ASSERT_TRUE(run) << to_string(run.error());
+  EXPECT_NE(std::find_if(run->gaps.begin(), run->gaps.end(),
+                         [](const Gap& gap) {
+                           return gap.text.find("no samples.rows or no samples.crc32") !=
+                                  std::string::npos;
+                         }),
+            run->gaps.end());
+}
+
 TEST_F(RunDirs, TwoKernelsAreNoBootsOfOne)
 {
   store("a", "7.2.13", {0});

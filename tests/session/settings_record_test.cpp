@@ -68,6 +68,38 @@ TEST_F(SettingsRecordTest, WhoLivesLooksAfterItself)
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
+TEST_F(SettingsRecordTest, WhoComesSecondTakesWhatTheFirstFound)
+{
+  const pid_t first = ::fork();
+  if (first == 0) {
+    if (SettingsRecord::keep(folder_, SettingsGuard::take(root_)))
+      ::pause();
+    ::_exit(1);
+  }
+  while (!fs::exists(folder_ / ("settings." + std::to_string(first))))
+    ::usleep(1000);
+  set("500");  // by the first
+  EXPECT_TRUE(SettingsRecord::another_lives(folder_));
+  EXPECT_NE(SettingsRecord::before(folder_, root_).text().find("max_map_count 65530"),
+            std::string::npos);
+  EXPECT_TRUE(restored().empty());
+  ::kill(first, SIGKILL);
+  ::waitpid(first, nullptr, 0);
+  EXPECT_FALSE(SettingsRecord::another_lives(folder_));
+  EXPECT_EQ(restored().size(), 1U);
+  EXPECT_EQ(value(), "65530");
+}
+
+TEST_F(SettingsRecordTest, WhatWeNeverChangeIsSomebodysDecision)
+{
+  const fs::path other = root_ + "/proc/sys/vm/swappiness";
+  ASSERT_TRUE(write_file(other, "60\n"));
+  record();
+  ASSERT_TRUE(write_file(other, "37\n"));
+  EXPECT_TRUE(restored().empty());
+  EXPECT_EQ(*read_file(other), "37\n");
+}
+
 TEST_F(SettingsRecordTest, AFolderThatOthersWriteToIsNotBelieved)
 {
   record();
