@@ -411,9 +411,9 @@ std::unique_ptr<GuardedSettings> guard_settings(const std::vector<std::string>& 
                   SettingsRecord::restore_all(SettingsRecord::kFolder, ""));
     guarded->settings = SettingsRecord::before(SettingsRecord::kFolder, "");
     guarded->shared = SettingsRecord::another_lives(SettingsRecord::kFolder);
-    if (guarded->shared)
-      std::cerr << "rmaplab-runner: warning: another run is at work on this machine: figures and "
-                   "settings are shared, none is put back before both have ended\n";
+    if (guarded->shared && guarded->settings.text() != SettingsGuard::take("").text())
+      std::cerr << "rmaplab-runner: warning: another run on this machine has changed settings; "
+                   "none is put back before both have ended\n";
     if (auto record = SettingsRecord::keep(SettingsRecord::kFolder, guarded->settings))
       guarded->record = *std::move(record);
     else

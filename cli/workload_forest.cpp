@@ -48,13 +48,15 @@ Result<Sent> run_here(std::vector<std::string> words)
   RecordReader reader;
   if (auto fed = reader.feed(ran->out, records); !fed)
     return fed.error();
-  Sent sent{.output = ran->err, .samples = {}};
+  Sent sent;
   std::string rows = samples_header();
   for (const Record& record : records)
     if (record.kind == "sample")
       rows += record.payload;
     else if (record.kind == "out" || record.kind == "err")
       sent.output += record.payload;
+  if (!sent.output.starts_with('{'))  // what it complained of
+    sent.output.insert(0, ran->err);
   auto samples = parse_samples("results of the runner", rows);
   if (!samples)
     return samples.error();

@@ -68,7 +68,7 @@ Result<Apt> Apt::create(const KernelOptions& options)
     return Error{.code = Errc::usage,
                  .context = fmt::format("--mirror \"{}\": expected the URI of a Debian archive, "
                                         "without blanks",
-                                        printable(mirror))};
+                                        printable(mirror.substr(0, mirror.find('\n'))))};
   std::string keyring;
   for (const char* path : {"/usr/share/keyrings/debian-archive-keyring.gpg",
                            "/usr/share/keyrings/debian-archive-keyring.pgp"})

@@ -261,15 +261,33 @@ if [ "$(id -u)" = 0 ] && ! grep -q 'warning: .* runs as root' "$work/err"; then
 else
   echo "not root, or no sandbox here: what a Makefile can write is not looked at"
 fi
-sed -i "s|tinyconfig: .*|tinyconfig: ; @mkdir -p \$(O) \&\& rm -f \$(O)/.config \&\& ln -s $work/secret \$(O)/.config|" "$hostile/Makefile"
-build "$hostile" --sandbox off
+linked=$work/linked
+mkdir -p "$linked/mm"; touch "$linked/Kconfig"; echo x >"$linked/mm/rmap.c"
+echo "tinyconfig: ; @mkdir -p \$(O) && ln -s $work/secret \$(O)/.config" >"$linked/Makefile"
+build "$linked"
 expect_status 2; expect err '.config a link or no file: it is not followed'
-build "$hostile" --sandbox maybe
-expect_status 2; expect_one_line err
+printf 'tinyconfig: ; @mkdir -p $(O)/.config/x\n' >"$linked/Makefile"
+for _ in 1 2; do
+  build "$linked"
+  expect_status 2; expect err '.config a link or no file: it is not followed'
+done
+build "$linked" --sandbox maybe
+expect_status 2
+# What a compiler says reaches the terminal as text.
+printf 'tinyconfig: ; @mkdir -p $(O); printf "a.c:1:1: error: \\033]0;title\\007red\\n"; exit 1\n' >"$linked/Makefile"
+build "$linked"
+expect_status 2; expect err 'a.c:1:1: error: '; expect_not err "$(printf '\033')"
 
 # A tarball brings no repository, whose settings name programs that git runs as us, and no devices.
 ball=$work/ball/linux-1
-mkdir -p "$ball/mm"; touch "$ball/Kconfig"; seq 9 >"$ball/mm/rmap.c"; cp "$tree/Makefile" "$ball/Makefile"
+mkdir -p "$ball/mm"; touch "$ball/Kconfig"; seq 9 >"$ball/mm/rmap.c"
+cat >"$ball/Makefile" <<'M'
+tinyconfig: ; @mkdir -p $(O) && echo '# tiny' >$(O)/.config
+olddefconfig: ; @true
+bzImage Image:
+	@mkdir -p $(O)/arch/x86/boot $(O)/arch/arm64/boot; echo map >$(O)/System.map
+	@cp mm/rmap.c $(O)/arch/x86/boot/bzImage; cp mm/rmap.c $(O)/arch/arm64/boot/Image
+M
 mkfifo "$ball/mm/pipe"
 git -C "$ball" init -q; git -C "$ball" config filter.x.clean "sh -c 'id >$work/ran; cat'"
 echo '*.c filter=x' >"$ball/.gitattributes"
