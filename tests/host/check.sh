@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../lib.sh"
 run "$RMAPLAB" check
 expect_status 0
-[ ! -s "$work/err" ] || fail "something on stderr"
+# Another test may be at work on this machine.
+! grep -v 'another run on this machine has changed settings' "$work/err" || fail "something on stderr"
 awk '
   NR == 1 { if ($0 != "KTAP version 1") bad = "no version"; next }
   NR == 2 { if ($0 !~ /^1\.\.[0-9]+$/) bad = "no plan"; plan = substr($0, 4); next }
