@@ -5,6 +5,7 @@
 # Usage: kill.sh [POINTS], of each of run and kernel build (default 4).
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../kill.sh"
+look_at_settings=1
 points=${1-4}
 
 rows() { cat "$work"/o/host/*.partial/samples.csv 2>/dev/null | wc -l; }
