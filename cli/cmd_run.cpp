@@ -56,6 +56,7 @@ int run_in_lab(const RunOptions& opt, std::ostream& out)
   KernelRun& one = measured->front();
   int status = tell_failures(one, kernel->release, screen);
   if (one.interrupted && one.samples.empty() && one.failures.empty()) {
+    writer->discard();
     screen.note(interrupted_text({}));
     return kInterrupted;
   }
@@ -103,6 +104,7 @@ int run_run(const RunOptions& opt, std::ostream& out)
     return complain(host->error());
   Run& run = (*host)->run;
   if (interrupted() && run.samples.empty()) {
+    writer->discard();
     warn(interrupted_text({}));
     return kInterrupted;
   }

@@ -37,8 +37,10 @@ Result<StoredRuns> measure_and_store(const std::vector<Kernel>& kernels,
       stored.status = told;
     stored.runs.push_back(as_run(one, kernels[i], ids[i]));
     stored.runs.back().manifest["start"] = stamp;
-    if (came_to_nothing)
+    if (came_to_nothing) {
+      writers[i].discard();
       continue;
+    }
     kept.push_back(writers[i].partial());
     if (auto put = writers[i].store(stored.runs.back()); !put)
       storing = put;  // what was measured is still compared and printed
