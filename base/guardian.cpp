@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,6 +140,9 @@ Guardian::~Guardian()
   if (!running_ || g_owner != ::getpid())
     return;
   char nothing = 0;
+  // One that was stopped must not keep us.
+  constexpr struct timeval kPatience = {.tv_sec = 5, .tv_usec = 0};
+  ::setsockopt(g_socket, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   if (::send(g_socket, "q", 1, MSG_NOSIGNAL) == 1)
     while (::recv(g_socket, &nothing, 1, 0) < 0 && errno == EINTR) {
     }
