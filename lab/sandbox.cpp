@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <initializer_list>
+
 #include "base/process.h"
 #include "base/text.h"
 
@@ -14,12 +17,11 @@ namespace fs = std::filesystem;
 namespace
 {
 
-// Where a merged /usr has links and an older system folders.
-constexpr const char* kSystem[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
-// Of /etc what a compiler needs; keys and passwords stay outside.
-constexpr const char* kSettings[] = {"/etc/alternatives", "/etc/ld.so.cache",    "/etc/ld.so.conf",
-                                     "/etc/ld.so.conf.d", "/etc/passwd",         "/etc/group",
-                                     "/etc/localtime",    "/etc/ssl/openssl.cnf"};
+// Keys and passwords at their usual places: other users' are not readable without capabilities, but
+// root's own are root's. In a home where there is no slash.
+constexpr const char* kHidden[] = {
+    "/etc/shadow",      "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh",  ".ssh",
+    "/etc/ssl/private", ".gnupg",       ".netrc",       ".aws",          ".config/gh"};
 
 }  // namespace
 
@@ -31,20 +33,22 @@ std::vector<std::string> Sandbox::wrap(const std::vector<std::string>& command,
   const auto add = [&](std::initializer_list<std::string> words) {
     argv.insert(argv.end(), words);
   };
-  add({"--ro-bind", "/usr", "/usr", "--ro-bind-try", "/opt", "/opt"});
-  std::error_code error;
-  for (const fs::path path : kSystem) {
-    if (fs::is_symlink(path, error))
-      add({"--symlink", fs::read_symlink(path, error), path});
-    else if (fs::is_directory(path, error))
-      add({"--ro-bind", path, path});
-  }
-  for (const char* path : kSettings)
-    add({"--ro-bind-try", path, path});
+  add({"--ro-bind", "/", "/", "--dev", "/dev"});
   // Read-only as a whole: what of /proc/sys root may write it may without any capability
   // (proc_sys_permission() of fs/proc/proc_sysctl.c), and bubblewrap 0.8 leaves it open to root.
-  add({"--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"});
-  add({"--setenv", "HOME", "/tmp", "--setenv", "TMPDIR", "/tmp", "--chdir", "/"});
+  add({"--proc", "/proc", "--remount-ro", "/proc", "--tmpfs", "/sys"});
+  // Sockets of daemons that do as root asks are open on a read-only file system too.
+  add({"--tmpfs", "/run"});
+  const char* home = std::getenv("HOME");
+  std::error_code error;
+  for (const fs::path hidden : kHidden) {
+    const fs::path path = hidden.is_absolute() ? hidden : fs::path(home ? home : "/root") / hidden;
+    if (fs::is_directory(path, error))
+      add({"--tmpfs", path});
+    else if (fs::exists(path, error))
+      add({"--ro-bind", "/dev/null", path});
+  }
+  add({"--setenv", "HOME", "/dev/shm", "--setenv", "TMPDIR", "/dev/shm", "--chdir", "/"});
   for (const fs::path& folder : folders.readable)
     add({"--ro-bind", folder, folder});
   for (const fs::path& folder : folders.writable)

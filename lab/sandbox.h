@@ -12,8 +12,9 @@
 namespace rmaplab
 {
 
-// Bubblewrap (bwrap(1)): a file system that has the system's programs and libraries, read-only,
-// and the folders that are named; no network, no other processes, no capabilities.
+// Bubblewrap (bwrap(1)): all files read-only but the folders that are named, keys and passwords at
+// their usual places hidden; no network, no other processes, no capabilities, no daemons' sockets
+// in /run.
 class Sandbox
 {
  public:

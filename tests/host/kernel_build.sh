@@ -251,7 +251,7 @@ olddefconfig: ; @sed -i s/x/x/ \$(O)/.config
 bzImage Image:
 	-@echo evil >>$work/secret; echo evil >$work/evil; echo evil >\$(CURDIR)/evil; echo evil >\$(CURDIR)/.git/config
 	-@echo evil >\$(O)/../evil; echo evil >/usr/rmaplab-test-evil; cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern && touch \$(O)/sysctl
-	-@kill -9 $$ && touch \$(O)/killed; cat $work/secret >\$(O)/read; ls /root >\$(O)/root
+	-@kill -9 $$ && touch \$(O)/killed; cat /etc/shadow >\$(O)/read; ls -A /run >\$(O)/run
 	@mkdir -p \$(O)/arch/x86/boot \$(O)/arch/arm64/boot; echo map >\$(O)/System.map
 	@ln -s $work/secret \$(O)/arch/x86/boot/bzImage; ln -s $work/secret \$(O)/arch/arm64/boot/Image
 M
@@ -266,7 +266,7 @@ M
   for file in sysctl killed; do
     [ -z "$(find "$work/cache" -name $file)" ] || fail "the Makefile could: $file"
   done
-  for file in read root; do
+  for file in read run; do
     [ ! -s "$(find "$work/cache" -name $file)" ] || fail "the Makefile could $file"
   done
 else

@@ -43,13 +43,12 @@ TEST_F(SandboxTest, WritesWhereItMayAndNowhereElse)
 {
   EXPECT_EQ(status_of("echo x >\"$1\"/writable/file"), 0);
   EXPECT_EQ(*read_file(temp_->path() / "writable/file"), "x\n");
-  for (const char* line : {"echo x >\"$1\"/readable/file", "cat \"$1\"/secret", "echo x >/usr/file",
-                           "cat /etc/shadow", "ls /root", "ls /home"})
+  for (const char* line :
+       {"echo x >\"$1\"/readable/file", "echo x >\"$1\"/secret", "echo x >/usr/rmaplab-test-file",
+        "echo x >/etc/rmaplab-test-file", "echo x >/tmp/rmaplab-test-file", "grep . /etc/shadow",
+        "ls -A /run | grep ."})
     EXPECT_NE(status_of(line), 0) << line;
-  // These folders are its own, gone with it.
-  status_of("echo x >\"$1\"/secret; echo x >/etc/rmaplab-test-file");
   EXPECT_EQ(*read_file(temp_->path() / "secret"), "s");
-  EXPECT_FALSE(fs::exists("/etc/rmaplab-test-file"));
 }
 
 TEST_F(SandboxTest, ChangesNothingOfTheKernelsSettings)
