@@ -111,7 +111,7 @@ Result<Guardian> Guardian::start(std::function<void()> afterwards)
     return os_error("socketpair");
   UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
-  // Forked twice: it is no child of ours, which others would wait for or kill.
+  // Forked twice, so that it is not our child: end_leftovers() and wait(-1) must not meet it.
   const pid_t between = ::fork();
   if (between < 0)
     return os_error("fork for the guardian");

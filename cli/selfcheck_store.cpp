@@ -27,6 +27,8 @@ Result<> store_selfcheck(const Manifest& facts)
 
 std::string quoted_selfcheck(const Manifest& run)
 {
+  if (!is_ours_alone(cache_directory()))
+    return {};
   const auto facts = read_manifest(place_of(manifest_value(run, "mode")));
   if (!facts || manifest_value(*facts, "qemu.version") != manifest_value(run, "qemu.version"))
     return {};

@@ -264,7 +264,7 @@ class BuildFolder
       status = child->wait(200);
       if (status)
         break;
-      // What came since the last look, and no more of it than a terminal's worth of memory.
+      // What came since the last look, at most kMostLogBytes in all.
       const auto fresh = read_from(log(), read, kMostLogBytes - std::min(read, kMostLogBytes));
       if (!fresh)
         continue;

@@ -59,7 +59,7 @@ std::vector<PeSection> pe_sections(std::string_view bytes)
 }
 
 // Bytes that an arm64 Image with an EFI header says it has; the first header's size
-// counts memory that is no part of the file.
+// also counts memory that the file does not hold.
 std::size_t size_by_efi_header(std::string_view bytes)
 {
   std::size_t size = 0;
@@ -194,7 +194,7 @@ Result<Kernel> from_built_folder(const std::string& spec, const Architecture& ar
                  .context = fmt::format("{} has no vmlinuz: {}", folder.string(),
                                         fs::exists(folder / "samples.csv", error)
                                             ? "it is a run, no kernel"
-                                            : "it is no folder of `rmaplab kernel build`")};
+                                            : "`rmaplab kernel build` did not make it")};
   if (auto whole = check_built_folder(folder, false); !whole)
     return whole.error();
   const auto manifest = read_manifest(folder / "manifest.json");

@@ -136,7 +136,7 @@ std::vector<ManifestDifference> incomparable(const Manifest& base, const Manifes
 
 std::vector<ManifestDifference> circumstances(const Manifest& base, const Manifest& head)
 {
-  // A fact that one run has not is of another version of ours.
+  // A fact that one run alone has: the other was stored by a version that did not record it.
   auto all = differing(base, head, [&](const std::string& key) {
     return (glob_match(kCircumstances, key) || key == kMemory) && base.contains(key) &&
            head.contains(key);

@@ -15,10 +15,11 @@ give_up() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 2; }
 
 # As cache_directory() of base/files.cpp has it.
 cache_folder() {
-  if [ -n "${XDG_CACHE_HOME-}" ]; then echo "$XDG_CACHE_HOME/rmaplab"
-  elif [ -n "${HOME-}" ]; then echo "$HOME/.cache/rmaplab"
-  else echo "/tmp/rmaplab-$(id -u)"
-  fi
+  case ${XDG_CACHE_HOME-} in /*) echo "$XDG_CACHE_HOME/rmaplab"; return ;; esac
+  case ${HOME-} in
+    /*) echo "$HOME/.cache/rmaplab" ;;
+    *) echo "$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/rmaplab" ;;
+  esac
 }
 
 # debian_mirror SUITE : the URI of the archive that this machine, which runs SUITE, installs from;

@@ -18,7 +18,7 @@ namespace rmaplab
 class Oracles
 {
  public:
-  // From here on; children that orphans of ours become are ours (session/leftovers.h). `shared`: on
+  // From here on; orphaned descendants become our children (session/leftovers.h). `shared`: on
   // a machine where another runner may be at work (session/settings_record.h).
   explicit Oracles(bool shared);
   // What the kernel complained of since the last call; a line each, without doubles. The

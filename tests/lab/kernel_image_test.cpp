@@ -213,9 +213,10 @@ TEST(FindKernel, AFolderOfAnotherKindIsNamed)
   const auto folder = TempDir::create("rmaplab-test-");
   ASSERT_TRUE(folder);
   ASSERT_TRUE(write_file(folder->path() / "manifest.json", "{}"));
-  EXPECT_NE(
-      find_kernel(folder->path(), {}, {}).error().context.find("no folder of `rmaplab kernel"),
-      std::string::npos);
+  EXPECT_NE(find_kernel(folder->path(), {}, {})
+                .error()
+                .context.find("`rmaplab kernel build` did not make it"),
+            std::string::npos);
   ASSERT_TRUE(write_file(folder->path() / "samples.csv", ""));
   EXPECT_NE(find_kernel(folder->path(), {}, {}).error().context.find("it is a run, no kernel"),
             std::string::npos);
