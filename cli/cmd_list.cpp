@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/spelling.h"
 #include "cli/workload_text.h"
+#include "results/manifest_keys.h"
 #include "results/metric.h"
 #include "session/pass_probe.h"
 #include "workloads/workload.h"
@@ -26,6 +27,7 @@ struct ListOptions {
   bool metrics = false;
   bool kernels = false;
   bool passes = false;
+  bool manifest = false;
   bool markdown = false;
 };
 
@@ -68,6 +70,27 @@ void print_metrics(std::ostream& out)
   }
 }
 
+// A line a key: name, whether two runs must agree on it, meaning (which several may share).
+void print_manifest_keys(std::ostream& out)
+{
+  std::size_t key_width = 0;
+  std::size_t agreement_width = 0;
+  for (const auto& row : manifest_keys()) {
+    for (const auto key : split(row.keys, ','))
+      key_width = std::max(key_width, key.size());
+    agreement_width = std::max(agreement_width, to_string(row.agreement).size());
+  }
+  const std::size_t width = key_width + agreement_width + 4;
+  for (const auto& row : manifest_keys()) {
+    std::string_view meaning = row.meaning;
+    for (const auto key : split(row.keys, ',')) {
+      out << entry(fmt::format("{:<{}}  {}", key, key_width, to_string(row.agreement)), width,
+                   std::string(meaning));
+      meaning = "see above";
+    }
+  }
+}
+
 int run_list(const ListOptions& opt, std::ostream& out)
 {
   if (opt.kernels)
@@ -78,6 +101,10 @@ int run_list(const ListOptions& opt, std::ostream& out)
   }
   if (opt.metrics) {
     print_metrics(out);
+    return kDone;
+  }
+  if (opt.manifest) {
+    print_manifest_keys(out);
     return kDone;
   }
   if (!opt.name.empty()) {
@@ -114,6 +141,8 @@ void add_list(CLI::App& app, int& exit_status)
   cmd->add_option("workload", opt->name,
                   "all about one workload; a short list of those that globs match");
   cmd->add_flag("--metrics", opt->metrics, "what can be measured, unit, class, source");
+  cmd->add_flag("--manifest", opt->manifest,
+                "keys of a run's manifest.json, and on which of them two runs must agree");
   cmd->add_flag("--passes", opt->passes, "what can be armed, what it gives and costs");
   auto* kernels = cmd->add_flag("--kernels", opt->kernels, "kernels that Debian's suites carry");
   cmd->add_flag("--markdown", opt->markdown, "all workloads with their stories: docs/workloads.md");

@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "base/regular_file.h"
 #include "base/text.h"
+#include "results/manifest_keys.h"
 
 namespace rmaplab
 {
@@ -21,15 +22,6 @@ namespace
 {
 constexpr int kManifestVersion = 1;
 constexpr std::uint64_t kMostManifestBytes = 16 << 20;
-
-// One glob a line of the rule; everything else may differ.
-constexpr const char* kMustAgree =
-    "mode,preset,machine.*,qemu.version,guest.command_line,guest.page_size,guest.cpus,"
-    "kernel.machine,workload.*,pin,host.cpu,trace.*";
-constexpr const char* kCircumstances =
-    "guest.thp,guest.smt,guest.nodes,guest.max_map_count,guest.overcommit,guest.ksm_run,"
-    "guest.clocksource,kernel.tainted";
-constexpr const char* kMemory = "guest.memory_kib";  // a kernel takes some for itself
 
 std::vector<ManifestDifference> differing(const Manifest& base, const Manifest& head,
                                           const std::function<bool(const std::string& key)>& wanted)
@@ -128,9 +120,10 @@ std::vector<ManifestDifference> incomparable(const Manifest& base, const Manifes
 {
   const bool emulated =
       manifest_value(base, "mode") == "exact" && manifest_value(head, "mode") == "exact";
-  // The exact lab emulates its CPU: the host's does not reach the counts.
   return differing(base, head, [&](const std::string& key) {
-    return glob_match(kMustAgree, key) && !(emulated && key == "host.cpu");
+    const Agreement agreement = agreement_on(key);
+    return agreement == Agreement::required ||
+           (agreement == Agreement::required_of_hosts && !emulated);
   });
 }
 
@@ -138,11 +131,13 @@ std::vector<ManifestDifference> circumstances(const Manifest& base, const Manife
 {
   // A fact that one run alone has: the other was stored by a version that did not record it.
   auto all = differing(base, head, [&](const std::string& key) {
-    return (glob_match(kCircumstances, key) || key == kMemory) && base.contains(key) &&
-           head.contains(key);
+    const Agreement agreement = agreement_on(key);
+    return (agreement == Agreement::told || agreement == Agreement::told_if_hundredth) &&
+           base.contains(key) && head.contains(key);
   });
   std::erase_if(all, [](const ManifestDifference& one) {
-    return one.key == kMemory && !differ_by_a_hundredth(one.base, one.head);
+    return agreement_on(one.key) == Agreement::told_if_hundredth &&
+           !differ_by_a_hundredth(one.base, one.head);
   });
   return all;
 }

@@ -22,6 +22,27 @@ expect_status 2; expect_one_line err; expect err 'differ in mode \(host against 
 run "$RMAPLAB" compare --force "$good" "$work/bad"
 expect_status 0; expect out 'WARNING: runs differ in mode'
 
+# The table of keys has every key that was written, and what it requires is asked for: another value of
+# any such key is refused with the key's name.
+run "$RMAPLAB" list --manifest
+expect_status 0; cp "$work/out" "$work/keys"
+required=0
+while IFS= read -r key; do
+  row=
+  while read -r glob agreement _; do
+    case $key in $glob) row=$agreement; break ;; esac
+  done <"$work/keys"
+  [ -n "$row" ] || fail "rmaplab list --manifest has no row of $key"
+  [ "$row" = required ] || continue
+  required=$((required + 1))
+  # mode is asked for above; with another version the rows are refused before.
+  case $key in mode | workload.*) continue ;; esac
+  copy; sed -i "s/^  \"$key\": \".*\"/  \"$key\": \"other\"/" "$work/bad/manifest.json"
+  run "$RMAPLAB" compare "$good" "$work/bad"
+  expect_status 2; expect_one_line err; expect err "differ in $key "
+done < <(sed -n 's/^  "\([^"]*\)": ".*/\1/p' "$good/manifest.json")
+[ "$required" -ge 7 ] || fail "$required required keys in a run of this machine"
+
 run "$RMAPLAB" compare --functions "$good" "$good"
 expect_status 2; expect_one_line err; expect err 'no rows by kernel function in both runs'
 
