@@ -14,6 +14,7 @@
 #include "base/regular_file.h"
 #include "base/ticks.h"
 #include "cli/commands.h"
+#include "cli/forest_why.h"
 #include "cli/workload_forest.h"
 #include "probes/forest_reader.h"
 #include "probes/process_tree.h"
@@ -29,6 +30,7 @@ struct ForestOptions {
   std::vector<std::string> words;  // PIDs, or with --cmd a command
   bool tree = false;
   bool command = false;
+  bool why = false;
   double after_s = 1;
   std::vector<std::string> diff;
   std::string format = "text";
@@ -145,8 +147,25 @@ Forest only_range(Forest forest, const std::string& range)
   return in_range(std::move(forest), {.begin = kArenaBegin, .end = kArenaEnd});
 }
 
+Result<std::string> why_of(const ForestOptions& opt)
+{
+  const auto pids = parse_pids(opt.words);
+  if (!pids)
+    return pids.error();
+  std::string text;
+  for (const pid_t pid : *pids) {
+    const auto one = forest_why(pid);
+    if (!one)
+      return one.error();
+    text += (text.empty() ? "" : "\n") + *one;
+  }
+  return text;
+}
+
 Result<std::string> output_of(const ForestOptions& opt)
 {
+  if (opt.why)
+    return why_of(opt);
   if (!opt.diff.empty()) {
     auto a = load_forest(opt.diff[0]);
     if (!a)
@@ -191,6 +210,12 @@ void add_forest(CLI::App& app, int& exit_status)
   auto* command = cmd->add_flag(
       "--cmd", opt->command,
       "start this command, read its process tree once it has stopped, or --after SECONDS; end it");
+  cmd->add_flag("--why", opt->why,
+                "what keeps neighbouring VMAs from being one, as /proc/PID/smaps has them; their\n"
+                "anon_vmas where BPF may be used (root)")
+      ->needs(words)
+      ->excludes(tree)
+      ->excludes(command);
   cmd->add_option("--after", opt->after_s, "seconds that --cmd waits")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 86400.0))

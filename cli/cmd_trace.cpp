@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/regular_file.h"
 #include "cli/lab_run.h"
+#include "cli/trace_commands.h"
 #include "cli/trace_verify.h"
 #include "replay/replay_input.h"
 #include "replay/trace_info.h"
@@ -183,6 +184,7 @@ void add_trace(CLI::App& app, int& exit_status)
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
   verify->callback([opt, &exit_status] { exit_status = run_verify(*opt, std::cout); });
+  add_trace_why(*cmd, exit_status);
 }
 
 }  // namespace rmaplab
