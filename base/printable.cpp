@@ -35,12 +35,21 @@ Scalar scalar_at(std::string_view text)
   return {.value = value, .bytes = bytes};
 }
 
+// Marks that turn the direction of writing or end a line where no newline is: what a reader sees
+// would not be what is there (Unicode Standard Annex #9, 2.1 to 2.7; Technical Report #36, 2.11).
+bool deceives(std::uint32_t value)
+{
+  return value == 0x061c || value == 0x200e || value == 0x200f ||
+         (value >= 0x2028 && value <= 0x202e) || (value >= 0x2066 && value <= 0x2069) ||
+         value == 0xfeff;
+}
+
 bool can_be_shown(std::uint32_t value)
 {
   const bool control =
       value < 0x20 ? value != '\n' && value != '\t' : value >= 0x7f && value < 0xa0;
   const bool surrogate = value >= 0xd800 && value < 0xe000;
-  return !control && !surrogate && value != 0xfffe && value != 0xffff;
+  return !control && !surrogate && !deceives(value) && value != 0xfffe && value != 0xffff;
 }
 
 }  // namespace

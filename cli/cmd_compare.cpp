@@ -108,6 +108,7 @@ void add_compare(CLI::App& app, int& exit_status)
       ->needs(functions);
   cmd->add_option("--top", opt->functions_shown.top, "with --functions: how many of each case")
       ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000))
       ->needs(functions);
   cmd->add_flag("--force", opt->force, "compare runs of different machines, modes or presets too");
   cmd->callback([opt, &exit_status] { exit_status = run_compare(*opt, std::cout); });

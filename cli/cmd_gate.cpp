@@ -43,8 +43,10 @@ constexpr std::uint64_t kMostPolicyBytes = 1 << 20;
 bool is_run(const std::string& spec)
 {
   std::error_code error;
-  if (fs::exists(fs::path(spec) / "samples.csv", error))
-    return true;
+  for (const char* name :
+       {"samples.csv", "samples.csv.gz", "samples.csv.xz", "samples.csv.zst", "samples.csv.bz2"})
+    if (fs::exists(fs::path(spec) / name, error))
+      return true;
   for (const auto& entry : fs::directory_iterator(spec, error))
     if (fs::exists(entry.path() / "samples.csv", error) || entry.path().extension() == ".partial")
       return true;
@@ -179,12 +181,25 @@ int status_of(const Gate& gate, const Sides& sides)
   return status == kDone ? kNothingRan : status;
 }
 
+bool lies_in(const fs::path& file, const fs::path& folder)
+{
+  std::error_code error;
+  const fs::path inner = fs::weakly_canonical(file, error);
+  const fs::path outer = fs::weakly_canonical(folder, error);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 // A verdict of an earlier gate does not stay behind where this one comes to none, whatever ends it.
 Result<> begin_junit(const GateOptions& opt)
 {
   if (opt.has_junit && opt.junit.empty())
     return Error{.code = Errc::usage, .context = "--junit: expected a file's name"};
   std::error_code error;
+  for (const auto& spec : {opt.pair.base, opt.pair.head})
+    if (!opt.junit.empty() && !spec.empty() && is_run(spec) && lies_in(opt.junit, spec))
+      return Error{
+          .code = Errc::usage,
+          .context = fmt::format("--junit {}: lies in {}, which is to be judged", opt.junit, spec)};
   const bool writes_a_file = fs::is_regular_file(opt.junit, error) || !fs::exists(opt.junit, error);
   if (opt.junit.empty() || !writes_a_file)
     return ok();

@@ -59,6 +59,9 @@ HostRun collect(Child& runner, UniqueFd pipe, Screen& screen, const KeepCase& ke
     if (!more || !*more)
       break;
   }
+  // Runs of one boot of a machine are no boots of it (Linux, drivers/char/random.c).
+  if (const auto id = read_file("/proc/sys/kernel/random/boot_id"))
+    host.run.manifest["host.boot_id"] = trim(*id);
   host.ended = reader.ended();
   if (host.ended)
     if (const auto status = runner.wait(10'000))

@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
 
 #include "base/text.h"
 #include "reports/functions.h"
+#include "results/manifest_keys.h"
 #include "stats/multiplicity.h"
 
 namespace rmaplab
@@ -121,6 +124,19 @@ Verdict in_direction(const Metric& metric, bool lower)
   return lower == (metric.better == Direction::lower) ? Verdict::better : Verdict::worse;
 }
 
+// Whether a boot without a twin contradicts twins that are alike.
+bool is_alone_otherwise(const ComparisonRow& row)
+{
+  const double little = row.metric->kind == MetricClass::exact
+                            ? 0
+                            : row.metric->floor * std::abs(row.base.spread->median);
+  for (const auto& [side, other] : {std::pair{&row.base, &row.head}, {&row.head, &row.base}})
+    for (const bool above : {false, true})
+      if (beyond_without_twin(*side, *other, above) > little)
+        return true;
+  return false;
+}
+
 Verdict verdict_of(const ComparisonRow& row)
 {
   if (row.base.failed || row.head.failed)
@@ -132,9 +148,10 @@ Verdict verdict_of(const ComparisonRow& row)
     return Verdict::undecided;
   switch (*change) {
     case Change::identical:
-      return Verdict::identical;
     case Change::within:
-      return Verdict::unchanged;
+      if (is_alone_otherwise(row))
+        return Verdict::undecided;
+      return *change == Change::identical ? Verdict::identical : Verdict::unchanged;
     case Change::overlap:
     case Change::few:
       return Verdict::undecided;
@@ -304,6 +321,32 @@ void find_lost(ComparisonRow& row, const Table& base, const Table& head)
     row.lost = fmt::format("the base has {} repetitions a boot, the head {}", of_base, of_head);
 }
 
+// Keys that two runs of the exact lab must agree on and neither has, joined with ", ".
+std::string unknown_on_both(const Manifest& base, const Manifest& head)
+{
+  std::string unknown;
+  if (manifest_value(base, "mode") != "exact")
+    return unknown;
+  for (const auto& row : manifest_keys())
+    if (row.agreement == Agreement::required)
+      for (const auto glob : split(row.keys, ',')) {
+        const std::string key(glob);
+        if (key.find('*') == std::string::npos && !base.contains(key) && !head.contains(key))
+          unknown += (unknown.empty() ? "" : ", ") + key;
+      }
+  return unknown;
+}
+
+// "boots 1, 2": at most four of them.
+std::string named_boots(const std::vector<int>& boots)
+{
+  constexpr std::size_t kNamed = 4;
+  std::string text = boots.size() == 1 ? "boot" : "boots";
+  for (std::size_t i = 0; i < std::min(boots.size(), kNamed); ++i)
+    text += fmt::format("{}{}", i == 0 ? " " : ", ", boots[i]);
+  return text + (boots.size() > kNamed ? ", ..." : "");
+}
+
 // A boot's number is read again, a replica's is a start that is the same each time.
 void add_notes(Comparison& comparison, const Table& base, const Table& head)
 {
@@ -315,6 +358,15 @@ void add_notes(Comparison& comparison, const Table& base, const Table& head)
   if (base.boots.size() < head.boots.size())  // fewer are a gap
     comparison.notes.push_back(fmt::format("the base has {} boot{}, the head {}", base.boots.size(),
                                            base.boots.size() == 1 ? "" : "s", head.boots.size()));
+  for (const auto& [manifest, name] :
+       {std::pair{&comparison.base, "base"}, {&comparison.head, "head"}})
+    if (const std::string log = manifest_value(*manifest, "kernel_log.boot"); !log.empty())
+      comparison.notes.push_back(
+          fmt::format("{}: its kernel complained while it booted: {}", name, log));
+  if (const std::string unknown = unknown_on_both(comparison.base, comparison.head);
+      !unknown.empty())
+    comparison.notes.push_back(
+        fmt::format("whether the runs agree is not known, neither says its {}", unknown));
   for (const auto& difference : circumstances(comparison.base, comparison.head))
     comparison.notes.push_back(fmt::format("the machine was set otherwise: {}: {} -> {}",
                                            difference.key, difference.base, difference.head));
@@ -402,6 +454,21 @@ Twins repetitions_of(const Side& base, const Side& head)
       twins.head.insert(twins.head.end(), twin->second.begin(), twin->second.end());
     }
   return twins;
+}
+
+double beyond_without_twin(const Side& side, const Side& other, bool above)
+{
+  double most = 0;
+  if (other.repetitions.empty())
+    return most;
+  std::vector<double> all;
+  for (const auto& [boot, values] : other.repetitions)
+    all.insert(all.end(), values.begin(), values.end());
+  const Spread range = *spread_of(all);
+  for (const auto& [boot, value] : side.boots)
+    if (!other.boots.contains(boot))
+      most = std::max(most, above ? value - range.max : range.min - value);
+  return most;
 }
 
 std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, double floor,
@@ -553,13 +620,24 @@ Comparison compare_runs(const Run& base, const Run& head)
   };
   add_samples(base.samples);
   add_samples(head.samples);
+  for (const auto& [run, name] : {std::pair{&base, "base"}, {&head, "head"}})
+    for (const auto& note : run->notes)
+      comparison.notes.push_back(fmt::format("{}: {}", name, note));
   add_notes(comparison, left, right);
   // A boot is to a run what a row is to a case.
+  std::vector<int> without_twin;
+  std::ranges::set_difference(left.units, right.units, std::back_inserter(without_twin));
   if (!right.units.empty() && right.units.size() < left.units.size())
     comparison.head_gaps.push_back(
         {.failed = false,
          .text = fmt::format("{} of the base's {} boots: measure as many", right.units.size(),
                              left.units.size())});
+  else if (!right.units.empty() && !without_twin.empty())
+    comparison.head_gaps.push_back(
+        {.failed = false,
+         .text =
+             fmt::format("{} of the base {} no twin: measure the same replicas",
+                         named_boots(without_twin), without_twin.size() == 1 ? "has" : "have")});
   decide_noisy_rows(comparison.rows);
   return comparison;
 }

@@ -102,6 +102,10 @@ std::optional<Change> change_of(const ComparisonRow& row, MetricClass kind, doub
                                 double placement);
 // For metrics that are judged by boots as the unit of replication.
 Boots boots_of(const Side& side);
+// By how much, in the metric's unit, that boot of `side` which has no twin on the other side and
+// lies farthest beyond all that the other has ever been does so: above with `above`, else below. 0
+// where all have twins or lie within. Twins that agree say nothing of it.
+double beyond_without_twin(const Side& side, const Side& other, bool above);
 
 // What the reader of a report must be told before any figure: a line for each thing that is
 // missing, lost, failed or not checked, base first; empty for two whole runs.

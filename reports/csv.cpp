@@ -11,13 +11,6 @@ namespace rmaplab
 namespace
 {
 
-std::string quoted(std::string text)
-{
-  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
-    text.insert(at, 1, '"');
-  return text.find_first_of(",\"\n") == std::string::npos ? text : '"' + text + '"';
-}
-
 std::string cells(const std::optional<Spread>& spread)
 {
   if (!spread)
@@ -27,6 +20,13 @@ std::string cells(const std::optional<Spread>& spread)
 }
 
 }  // namespace
+
+std::string csv_cell(std::string text)
+{
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+    text.insert(at, 1, '"');
+  return text.find_first_of(",\"\n\r") == std::string::npos ? text : '"' + text + '"';
+}
 
 std::string csv_report(const Comparison& comparison)
 {
@@ -38,13 +38,13 @@ std::string csv_report(const Comparison& comparison)
        {std::pair{"base", &comparison.base_gaps}, {"head", &comparison.head_gaps}})
     for (const Gap& gap : *gaps)
       text += fmt::format(",,,,,,,,,,,,{},{},\n", gap.failed ? "failed" : "missing",
-                          quoted(fmt::format("{}: {}", side, gap.text)));
+                          csv_cell(fmt::format("{}: {}", side, gap.text)));
   for (const ComparisonRow& row : comparison.rows)
     text += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row.workload), quoted(row.arguments),
+        "{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(row.workload), csv_cell(row.arguments),
         row.metric->name, row.metric->unit, to_string(row.metric->kind), cells(row.base.spread),
         cells(row.head.spread), row.change ? number_text(*row.change) : "", to_string(row.verdict),
-        quoted(row.head.reason.empty() ? row.base.reason : row.head.reason), quoted(row.site));
+        csv_cell(row.head.reason.empty() ? row.base.reason : row.head.reason), csv_cell(row.site));
   return printable(text);
 }
 

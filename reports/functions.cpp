@@ -10,7 +10,9 @@
 #include <numeric>
 #include <set>
 
+#include "base/printable.h"
 #include "base/text.h"
+#include "reports/report.h"
 #include "results/function_counts.h"
 
 namespace rmaplab
@@ -229,7 +231,8 @@ struct CaseSum {
   double functions = 0;
   std::optional<double> mean;
   bool counted = false;
-  bool lost = false;  // a row of a function without a value
+  bool calls = false;  // rows of function_calls
+  bool lost = false;   // a row of a function without a value
 
   // Whether the functions are the case's mean, where that is known.
   bool is_whole() const
@@ -253,6 +256,8 @@ std::map<std::pair<Case, int>, CaseSum> sums_of(const Run& run)
     sums[key].counted = sums[key].counted || sample.value;
     if (sample.metric == "function_instructions")
       sums[key].functions += sample.value.value_or(0);
+    else
+      sums[key].calls = sums[key].calls || sample.value;
   }
   return sums;
 }
@@ -273,14 +278,37 @@ std::string named(const std::set<Case>& cases)
 
 }  // namespace
 
+namespace
+{
+// Those that have functions in any boot.
+std::set<Case> cases_counted(const std::map<std::pair<Case, int>, CaseSum>& sums)
+{
+  std::set<Case> counted;
+  for (const auto& [key, sum] : sums)
+    if (sum.counted)
+      counted.insert(key.first);
+  return counted;
+}
+}  // namespace
+
 std::map<Case, std::string> functions_lost(const Run& base, const Run& head)
 {
   std::map<Case, std::string> lost;
-  for (const auto& [run, name] : {std::pair{&base, "base"}, {&head, "head"}})
-    for (const auto& [key, sum] : sums_of(*run))
-      if (sum.counted && (sum.lost || !sum.is_whole()))
+  for (const auto& [run, name] : {std::pair{&base, "base"}, {&head, "head"}}) {
+    const auto sums = sums_of(*run);
+    const auto counted = cases_counted(sums);
+    for (const auto& [key, sum] : sums) {
+      if (!counted.contains(key.first))
+        continue;
+      if (!sum.counted || sum.lost || !sum.is_whole())
         lost.emplace(key.first,
                      fmt::format("functions of boot {} of the {} were lost", key.second, name));
+      else if (!sum.mean)
+        lost.emplace(key.first, fmt::format("boot {} of the {} has no instructions_mean that its "
+                                            "functions could be held to",
+                                            key.second, name));
+    }
+  }
   return lost;
 }
 
@@ -293,20 +321,33 @@ std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
                                   cases.size() == 1 ? "case" : "cases", what, named(cases)));
   };
   std::set<Case> counted[2];
+  std::set<Case> without_calls[2];
   const Run* const runs[] = {&base, &head};
   constexpr const char* kNames[] = {"base", "head"};
   for (std::size_t i = 0; i < 2; ++i) {
     std::set<Case> lost;
     std::set<Case> differ;
-    for (const auto& [key, sum] : sums_of(*runs[i])) {
-      if (sum.counted)
-        counted[i].insert(key.first);
+    std::set<Case> absent;
+    std::set<Case> no_mean;
+    const auto sums = sums_of(*runs[i]);
+    counted[i] = cases_counted(sums);
+    for (const auto& [key, sum] : sums) {
+      if (sum.counted && !sum.calls)
+        without_calls[i].insert(key.first);
+      if (!sum.counted && counted[i].contains(key.first))
+        absent.insert(key.first);
+      if (sum.counted && !sum.mean)
+        no_mean.insert(key.first);
       if (sum.lost)
         lost.insert(key.first);
       if (sum.counted && !sum.is_whole())
         differ.insert(key.first);
     }
     say(fmt::format("the {} has functions without a value", kNames[i]), lost);
+    say(fmt::format("the {} has boots without functions beside boots with them", kNames[i]),
+        absent);
+    say(fmt::format("the {} has no instructions_mean that functions could be held to", kNames[i]),
+        no_mean);
     say(fmt::format("functions of the {} do not add up to instructions_mean: rows were lost or "
                     "added",
                     kNames[i]),
@@ -316,6 +357,10 @@ std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
     std::set<Case> alone;
     std::ranges::set_difference(counted[i], counted[1 - i], std::inserter(alone, alone.end()));
     say(fmt::format("the {} alone has functions", kNames[i]), alone);
+    std::set<Case> calls_lost;
+    std::ranges::set_difference(without_calls[i], without_calls[1 - i],
+                                std::inserter(calls_lost, calls_lost.end()));
+    say(fmt::format("the {} has no calls of functions", kNames[i]), calls_lost);
   }
   return lines;
 }
@@ -387,11 +432,11 @@ std::string functions_csv(const Run& base, const Run& head, const std::vector<Fu
       "change\n";
   for (const FunctionCase& one : cases)
     for (const FunctionChange& c : function_changes(base, head, one.workload, one.arguments))
-      text += fmt::format("{},{},{},{},{},{},{},{}\n", one.workload, one.arguments, c.function,
-                          number_text(c.base_calls), number_text(c.head_calls),
-                          number_text(c.base_instructions), number_text(c.head_instructions),
-                          number_text(c.change()));
-  return text;
+      text += fmt::format("{},{},{},{},{},{},{},{}\n", csv_cell(one.workload),
+                          csv_cell(one.arguments), csv_cell(c.function), number_text(c.base_calls),
+                          number_text(c.head_calls), number_text(c.base_instructions),
+                          number_text(c.head_instructions), number_text(c.change()));
+  return printable(text);
 }
 
 }  // namespace rmaplab

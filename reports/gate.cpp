@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "reports/functions.h"
+#include "results/gaps.h"
 #include "stats/multiplicity.h"
 
 namespace rmaplab
@@ -80,6 +81,30 @@ double worst_by(const GateRow& gate_row)
   return worst;
 }
 
+// By how much a boot that one side alone has says that the head is worse: one of the head beyond
+// all of the base, or one of the base beyond all of the head the other way.
+double worse_without_twin(const GateRow& gate_row)
+{
+  const Watch better = gate_row.rule.better;
+  const Side& base = gate_row.row.base;
+  const Side& head = gate_row.row.head;
+  double worst = 0;
+  if (better != Watch::higher)
+    worst = std::max(
+        {worst, beyond_without_twin(head, base, true), beyond_without_twin(base, head, false)});
+  if (better != Watch::lower)
+    worst = std::max(
+        {worst, beyond_without_twin(head, base, false), beyond_without_twin(base, head, true)});
+  return worst;
+}
+
+// What one boot may be worse by where the medians are not: of a count of instructions, placement
+// moves a boot.
+double tolerated_in_a_boot(const GateRule& rule, double limit, double base)
+{
+  return rule.kind == MetricClass::exact ? limit : std::max(limit, rule.placement * std::abs(base));
+}
+
 // By the rule of reports, with the policy's limit as the floor.
 void judge_counted(GateRow& gate_row)
 {
@@ -102,10 +127,15 @@ void judge_counted(GateRow& gate_row)
         "alone; take {} or more",
         twins.base.size(), twins.base.size() == 1 ? "boot" : "boots", rule.placement * 100,
         kLeastBoots);
+  } else if (const double alone = worse_without_twin(gate_row);
+             (change == Change::identical || worse <= limit) && alone > limit) {
+    gate_row.verdict = GateVerdict::inconclusive;
+    gate_row.why = fmt::format(
+        "the boots that both sides have are not worse by more than {}, but a boot that one side "
+        "alone has is, by {}",
+        limit_text(rule.limit), number_text(alone));
   } else if (change == Change::identical || worse <= limit) {
-    // Of a count of instructions, placement moves a boot.
-    const double tolerated =
-        rule.kind == MetricClass::exact ? limit : std::max(limit, rule.placement * std::abs(base));
+    const double tolerated = tolerated_in_a_boot(rule, limit, base);
     const double worst = worst_by(gate_row);
     gate_row.verdict = worst > tolerated ? GateVerdict::inconclusive : GateVerdict::pass;
     if (worst > tolerated)
@@ -290,6 +320,9 @@ bool is_judged_by_presence(GateRow& gate_row)
     return say(GateVerdict::inconclusive, "measured on the base alone; head: " + head.reason);
   if (head.spread)
     return say(GateVerdict::inconclusive, "measured on the head alone; base: " + base.reason);
+  for (const Side* side : {&base, &head})
+    if (tells_of_loss(side->reason))
+      return say(GateVerdict::inconclusive, "measured and lost: " + side->reason);
   return say(GateVerdict::skip, head.missing ? base.reason : head.reason);
 }
 
@@ -349,9 +382,9 @@ Gate judge(const Comparison& comparison, const Policy& policy)
     GateRow gate_row{.row = row, .rule = rule};
     if (!is_judged_by_presence(gate_row)) {
       if (rule.kind == MetricClass::noisy) {
-        gate_row.effect =
-            row.effect ? row.effect
-                       : noisy_effect(boots_of(row.base), boots_of(row.head), 1 - policy.level());
+        gate_row.effect = row.effect ? row.effect
+                                     : noisy_effect(boots_of(row.base), boots_of(row.head),
+                                                    1 - std::min(policy.level(), kLevelOfNoChange));
         if (gate_row.effect) {
           p.push_back(gate_row.effect->p);
         } else {
@@ -375,6 +408,18 @@ Gate judge(const Comparison& comparison, const Policy& policy)
       row.blamed = blamed_rows(row.row, comparison.rows);
   }
   gate.notes = shortcomings(comparison);
+  if (const auto& differences = comparison.config_differences; differences && !differences->empty())
+    gate.notes.push_back(fmt::format(
+        "the configurations differ in {} {}: {}{}", differences->size(),
+        differences->size() == 1 ? "option" : "options",
+        fmt::join(differences->begin(),
+                  differences->begin() +
+                      static_cast<std::ptrdiff_t>(std::min<std::size_t>(differences->size(), 4)),
+                  ", "),
+        differences->size() > 4 ? ", ... (`rmaplab compare` has all)" : ""));
+  if (const std::string id = manifest_value(comparison.base, "kernel.build_id");
+      !id.empty() && id == manifest_value(comparison.head, "kernel.build_id"))
+    gate.notes.push_back("base and head are the same kernel, build id " + id.substr(0, 12));
   for (auto& note : policy.unused(targets))
     gate.notes.push_back(std::move(note));
   conclude(gate);
@@ -443,13 +488,15 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
     const auto allowances = policy.allowances_for(workload, row.row.arguments);
     if (allowances.empty())
       continue;
-    if (changes.empty() && std::ranges::any_of(allowances, [](const Allowance& allowance) {
-          return allowance.functions != kAllFunctions;
-        })) {
+    const bool by_function = std::ranges::any_of(allowances, [](const Allowance& allowance) {
+      return allowance.functions != kAllFunctions;
+    });
+    if (changes.empty() && by_function) {
       row.why += "; its allowance needs the functions of both runs (--functions)";
       continue;
     }
-    if (const auto one = lost.find({workload, row.row.arguments}); one != lost.end()) {
+    if (const auto one = lost.find({workload, row.row.arguments});
+        by_function && one != lost.end()) {
       row.why += "; its allowance does not count: " + one->second;
       continue;
     }
@@ -458,6 +505,14 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
     const double pardon = forgiven(allowances, changes, before, worse);
     if (worse - pardon > allowed(row.rule.limit, before))
       continue;
+    // It covers what all boots have, not what one of them has.
+    const double worst = std::max(worst_by(row), worse_without_twin(row)) - pardon;
+    if (worst > tolerated_in_a_boot(row.rule, allowed(row.rule.limit, before), before)) {
+      row.verdict = GateVerdict::inconclusive;
+      row.why = fmt::format("an allowance covers {} of {}, but one boot is worse by {} beyond it",
+                            number_text(pardon), number_text(worse), number_text(worst));
+      continue;
+    }
     row.verdict = GateVerdict::pass;
     row.why = fmt::format("worse by {}, of which an allowance covers {}", number_text(worse),
                           number_text(pardon));

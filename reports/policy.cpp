@@ -130,9 +130,9 @@ Result<Policy> Policy::parse(const std::string& name, std::string_view text)
       continue;
     if (words[0] == "level") {
       const auto level = words.size() == 2 ? parse_double(words[1]) : std::nullopt;
-      if (!level || !(*level > 0 && *level < 1))
+      if (!level || !(*level > 0 && *level <= 0.5))
         return Error{.code = Errc::parse,
-                     .context = where + ": expected level and a number between 0 and 1"};
+                     .context = where + ": expected level and a number above 0, at most 0.5"};
       if (level_line && *level != policy.level_)
         return Error{.code = Errc::parse,
                      .context = fmt::format("{}: contradicts {}:{}: level {:g}", where, name,

@@ -21,6 +21,8 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
 
 // Every row with both sides' median, range, change and verdict; one header line.
 std::string csv_report(const Comparison& comparison);
+// A cell of such a file (RFC 4180): quoted where it has to be.
+std::string csv_cell(std::string text);
 
 // One run alone: what was measured, case by case, and what was not and why.
 std::string run_report(const Run& run);

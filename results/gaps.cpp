@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -51,10 +52,12 @@ std::optional<std::vector<PlannedPass>> passes_of(std::string_view text)
     const std::string pass(word.substr(0, equals));
     const bool twice =
         std::ranges::any_of(passes, [&](const PlannedPass& one) { return one.pass == pass; });
-    if (!cases || *cases > kMostCases || pass.empty() || twice)
+    if (!cases || *cases < 1 || *cases > kMostCases || pass.empty() || twice)
       return std::nullopt;
     passes.push_back({.pass = pass, .cases = *cases});
   }
+  if (passes.empty())
+    return std::nullopt;
   return passes;
 }
 
@@ -66,6 +69,29 @@ CasesSeen cases_seen(const std::vector<Sample>& samples)
   for (const Sample& sample : samples)
     seen[{std::max(sample.boot, 1), sample.pass}].insert(sample.workload + ' ' + sample.arguments);
   return seen;
+}
+
+// In the exact lab each case of pass bare counts its instructions, or says why it could not.
+void add_uncounted(const Manifest& manifest, const std::vector<Sample>& samples,
+                   std::vector<Gap>& gaps)
+{
+  if (manifest_value(manifest, "mode") != "exact")
+    return;
+  std::set<std::tuple<int, std::string, std::string>> uncounted;
+  for (const Sample& sample : samples)
+    if (sample.pass == "bare")
+      uncounted.emplace(std::max(sample.boot, 1), sample.workload, sample.arguments);
+  for (const Sample& sample : samples)
+    if (sample.metric == "instructions")
+      uncounted.erase({std::max(sample.boot, 1), sample.workload, sample.arguments});
+  if (uncounted.empty())
+    return;
+  const auto& [boot, workload, arguments] = *uncounted.begin();
+  gaps.push_back(
+      {.text = fmt::format("{} {} of pass bare {} no row of instructions, first {}{}{} in boot {}",
+                           uncounted.size(), uncounted.size() == 1 ? "case" : "cases",
+                           uncounted.size() == 1 ? "has" : "have", workload,
+                           arguments.empty() ? "" : " ", arguments, boot)});
 }
 
 void add_lost_log(const Manifest& manifest, std::vector<Gap>& gaps)
@@ -101,7 +127,8 @@ Result<> check_plan_keys(const std::string& name, const Manifest& manifest)
       continue;
     const auto boot =
         key.starts_with(kCasesOf) ? parse_u64(key.substr(kCasesOf.size())) : std::nullopt;
-    if (!boots || !boot || *boot < 1 || *boot > *boots)
+    if (!boots || !boot || *boot < 1 || *boot > *boots ||
+        key != fmt::format("{}{}", kCasesOf, *boot))
       return expected(key, "the cases of a boot of plan.boots");
     if (!passes_of(value))
       return expected(key, "words like bare=57, each pass once");
@@ -138,6 +165,7 @@ std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& sa
                                             boot, boots, planned - there, planned, pass)});
     }
   }
+  add_uncounted(manifest, samples, gaps);
   add_lost_log(manifest, gaps);
   std::set<std::string> with_rows;
   for (const Sample& sample : samples)
@@ -147,6 +175,12 @@ std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& sa
     if (key.starts_with(kWorkload) && !with_rows.contains(key.substr(kWorkload.size())))
       gaps.push_back({.text = fmt::format("{} has no rows", key.substr(kWorkload.size()))});
   return gaps;
+}
+
+bool tells_of_loss(std::string_view reason)
+{
+  return reason.find(" did not fit in ") != std::string_view::npos ||
+         reason.find(" lost") != std::string_view::npos;
 }
 
 }  // namespace rmaplab

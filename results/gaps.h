@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -32,5 +33,9 @@ Result<> check_plan_keys(const std::string& name, const Manifest& manifest);
 // plan.cases.N of each boot, "bare=57 state=57". Runs from before these keys have `replicas` at
 // most: their cases are not known.
 std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& samples);
+
+// Whether the reason of a row without a value says that it was measured and lost (events that did
+// not fit in a buffer), in place of that it cannot be measured there.
+bool tells_of_loss(std::string_view reason);
 
 }  // namespace rmaplab

@@ -77,6 +77,8 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
       twice = parsed.get<std::string>();
     return true;
   };
+  if (text.find('\0') != std::string_view::npos)
+    return reject("has a byte 0");
   nlohmann::json json;
   try {
     json = nlohmann::json::parse(text, on_key);
@@ -86,6 +88,8 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
         .code = Errc::parse,
         .context = fmt::format("{}:{}: expected one JSON object, byte {} cannot be parsed", name,
                                1 + std::count(before.begin(), before.end(), '\n'), e.byte)};
+  } catch (const nlohmann::json::exception& e) {  // a number beyond all
+    return reject(fmt::format("cannot be read: {}", printable(e.what())));
   }
   if (!json.is_object())
     return reject("expected one JSON object");
@@ -94,9 +98,9 @@ Result<Manifest> parse_manifest(const std::string& name, std::string_view text)
   const auto version = json.find("manifest_version");
   if (version == json.end() || !version->is_number_integer())
     return reject("expected a whole number \"manifest_version\"");
-  if (const auto number = version->get<std::int64_t>(); number < 1 || number > kManifestVersion)
-    return reject(
-        fmt::format("has version {}, this rmaplab reads up to {}", number, kManifestVersion));
+  if (!version->is_number_unsigned() || *version < 1 || *version > kManifestVersion)
+    return reject(fmt::format("has version {}, this rmaplab reads up to {}", version->dump(),
+                              kManifestVersion));
   Manifest manifest;
   for (const auto& [key, value] : json.items()) {
     if (key == "manifest_version")

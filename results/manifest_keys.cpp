@@ -96,6 +96,9 @@ const std::vector<ManifestKeys>& manifest_keys()
       {.keys = "host.cpu",
        .agreement = Agreement::required_of_hosts,
        .meaning = "CPU of the machine in host mode"},
+      {.keys = "host.boot_id",
+       .meaning =
+           "in host mode, /proc/sys/kernel/random/boot_id: runs of one boot count as one boot"},
       {.keys = "counters.source,counters.reach",
        .meaning = "what the hardware counters were read through; whose events the counters are"},
       {.keys = "probe.*",

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/printable.h"
 #include "base/regular_file.h"
 #include "base/text.h"
 
@@ -255,28 +256,64 @@ Result<fs::path> RunWriter::finish()
   return folder_;
 }
 
+namespace
+{
+
+bool is_partial(const fs::path& folder)
+{
+  return folder.filename().string().find(".partial") != std::string::npos;
+}
+
+// "samples.csv.gz"; "" where there is none of its kind.
+std::string packed_samples(const fs::path& folder)
+{
+  std::error_code error;
+  for (const char* name :
+       {"samples.csv.gz", "samples.csv.xz", "samples.csv.zst", "samples.csv.bz2"})
+    if (fs::exists(folder / name, error))
+      return name;
+  return {};
+}
+
+// What a reader must know of runs that say which boot of their machine they are of, or do not.
+std::string note_on_boots(std::size_t runs, std::size_t boots, std::size_t unknown)
+{
+  if (unknown > 0)
+    return fmt::format("{} of {} runs of a host do not say which boot they are of", unknown, runs);
+  return fmt::format("{} runs of a host are of {} boot{}: runs of one boot count once", runs, boots,
+                     boots == 1 ? "" : "s");
+}
+
+}  // namespace
+
 Result<Run> read_run(const fs::path& folder)
 {
   fs::path given = folder;
   if (!given.has_filename())
     given = given.parent_path();
-  if (given.extension() == ".partial")
+  std::error_code error;
+  // By its own name too: a link to it, or "NAME.partial/.", is no other folder.
+  if (is_partial(given) || is_partial(fs::canonical(given, error)))
     return Error{.code = Errc::usage,
                  .context = given.string() + " is a run that was not finished"};
-  std::error_code error;
   if (fs::exists(given / "manifest.json", error) && !fs::exists(given / "samples.csv", error))
     return Error{
         .code = Errc::usage,
-        .context = fmt::format(
-            "{} has no samples.csv: {}", given.string(),
-            fs::exists(given / "vmlinuz", error) ? "it is a kernel, no run" : "it is no run")};
+        .context = fmt::format("{} has no samples.csv: {}", given.string(),
+                               fs::exists(given / "vmlinuz", error) ? "it is a kernel, no run"
+                               : packed_samples(given).empty()
+                                   ? "it is no run"
+                                   : "it is packed, unpack " + packed_samples(given))};
   auto manifest = read_manifest(given / "manifest.json");
   if (!manifest)
     return manifest.error();
   const std::string manifest_name = (given / "manifest.json").string();
-  if (manifest_value(*manifest, "mode").empty())
+  constexpr std::string_view kModes[] = {"host", "exact", "smp"};
+  if (const std::string mode = manifest_value(*manifest, "mode");
+      std::ranges::find(kModes, mode) == std::end(kModes))
     return Error{.code = Errc::parse,
-                 .context = manifest_name + ": expected \"mode\": host, exact or smp"};
+                 .context = fmt::format("{}: expected \"mode\": host, exact or smp, found \"{}\"",
+                                        manifest_name, printable(mode))};
   if (auto good = check_plan_keys(manifest_name, *manifest); !good)
     return good.error();
   const fs::path file = given / "samples.csv";
@@ -299,6 +336,7 @@ Result<Run> read_run(const fs::path& folder)
   Run run{.folder = given, .manifest = *std::move(manifest), .samples = *std::move(samples)};
   run.checked = !manifest_value(run.manifest, kChecksum).empty() &&
                 !manifest_value(run.manifest, kRows).empty();
+  run.crc32 = crc32_of(*csv);
   run.gaps = gaps_of(run.manifest, run.samples);
   if (!run.checked && !manifest_value(run.manifest, "plan.boots").empty())
     run.gaps.push_back({.text = fmt::format("its manifest has a plan and no {} or no {}: what was "
@@ -327,7 +365,7 @@ Result<Run> read_runs(const fs::path& folder)
                                             folder.string(), entry.path().filename().string())};
     return read_run(folder);
   }
-  if (folder.extension() == ".partial")
+  if (is_partial(folder))
     return read_run(folder);
   std::vector<fs::path> folders;
   std::vector<Gap> gaps;
@@ -342,7 +380,7 @@ Result<Run> read_runs(const fs::path& folder)
         gaps.push_back({.text = name + " is no folder: no boot is known"});
       continue;
     }
-    if (path.extension() == ".partial")
+    if (is_partial(path))
       gaps.push_back({.text = path.filename().string() + " is a boot that was not finished"});
     else if (!fs::exists(path / "manifest.json", error))
       gaps.push_back(
@@ -365,20 +403,26 @@ Result<Run> read_runs(const fs::path& folder)
   Run all;
   int boots = 0;
   bool first = true;
-  std::map<std::string, fs::path> seen;  // boots by what no two have alike
+  struct Seen {
+    std::string start;
+    fs::path folder;
+  };
+  std::multimap<std::string, Seen> seen;  // by the checksum of their rows
+  std::map<std::string, int> host_boots;  // numbers by kernel.random.boot_id
+  std::size_t unknown_boots = 0;
   for (const auto& one : folders) {
     auto run = read_run(one);
     if (!run)
       return run;
-    if (run->checked && !manifest_value(run->manifest, "start").empty()) {
-      const std::string which = manifest_value(run->manifest, "run") + "\n" +
-                                manifest_value(run->manifest, "start") + "\n" +
-                                manifest_value(run->manifest, kChecksum);
-      if (const auto [twin, is_new] = seen.emplace(which, one); !is_new)
+    // Two runs of the exact lab may have the same rows: they began at different times.
+    const std::string start = manifest_value(run->manifest, "start");
+    const auto [from, to] = seen.equal_range(run->crc32);
+    for (auto twin = from; twin != to; ++twin)
+      if (start.empty() || twin->second.start.empty() || start == twin->second.start)
         return Error{.code = Errc::usage,
                      .context = fmt::format("{} and {} are the same run: a copy is no boot",
-                                            twin->second.string(), one.string())};
-    }
+                                            twin->second.folder.string(), one.string())};
+    seen.emplace(run->crc32, Seen{.start = start, .folder = one});
     if (std::exchange(first, false))
       all = {.folder = folder, .manifest = run->manifest, .config = run->config};
     const bool same_kernel = manifest_value(all.manifest, "kernel.release") ==
@@ -392,19 +436,28 @@ Result<Run> read_runs(const fs::path& folder)
                                           folders[0].string(), one.string(),
                                           same_kernel ? differences[0].key : "the kernel")};
     int most = 0;
+    int before = boots;
+    if (manifest_value(run->manifest, "mode") == "host") {
+      const std::string id = manifest_value(run->manifest, "host.boot_id");
+      unknown_boots += id.empty() ? 1 : 0;
+      if (!id.empty())
+        before = host_boots.emplace(id, boots).first->second;
+    }
     for (Sample& sample : run->samples) {
       const int boot = std::max(sample.boot, 1);
       most = std::max(most, boot);
-      sample.boot = boots + boot;
+      sample.boot = before + boot;
       all.samples.push_back(std::move(sample));
     }
     for (Gap& gap : run->gaps)
       gaps.push_back({.failed = gap.failed, .text = one.filename().string() + ": " + gap.text});
     all.checked = all.checked && run->checked;
-    boots += std::max(most, 1);
+    boots = std::max(boots, before + std::max(most, 1));
     all.dmesg += run->dmesg;
   }
   all.gaps = std::move(gaps);
+  if (unknown_boots > 0 || (!host_boots.empty() && host_boots.size() < folders.size()))
+    all.notes.push_back(note_on_boots(folders.size(), host_boots.size(), unknown_boots));
   return all;
 }
 

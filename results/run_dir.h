@@ -30,6 +30,9 @@ struct Run {
   // What it lacks of its plan, set by whoever made or read it. A run that has any is not whole:
   // every report says so first, and no gate passes it.
   std::vector<Gap> gaps;
+  // What else a reader must know of it before any figure, a line each.
+  std::vector<std::string> notes;
+  std::string crc32;  // of samples.csv as it was read
   // False where it was read and has no row count and checksum, as runs of rmaplab before them.
   bool checked = true;
 };

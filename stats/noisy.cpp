@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stats/noisy.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -50,7 +51,8 @@ NoisyVerdict decide_noisy(const NoisyEffect& effect, double adjusted_p, double l
     return NoisyVerdict::too_few_boots;
   if (adjusted_p <= level && beyond(effect, floor))
     return effect.shift.estimate < 0 ? NoisyVerdict::lower : NoisyVerdict::higher;
-  if (one_value(effect) || (effect.logs && equivalence_p(*effect.logs, floor) <= level))
+  if (one_value(effect) ||
+      (effect.logs && equivalence_p(*effect.logs, floor) <= std::min(level, kLevelOfNoChange)))
     return NoisyVerdict::unchanged;
   return NoisyVerdict::undecided;
 }

@@ -42,6 +42,10 @@ enum class NoisyVerdict {
   too_few_boots,  // so few that no values whatever could have been called changed
 };
 
+// Of a claim that nothing changed, the chance that it is wrong, however many false alarms a policy
+// puts up with: a higher level does not make less of a proof.
+inline constexpr double kLevelOfNoChange = 0.05;
+
 // `level` is the accepted chance of a false alarm (0.05), `floor` the relative change that
 // nobody cares about (0.02 is 2 %), both fixed before the boots. In this order:
 //
@@ -49,7 +53,8 @@ enum class NoisyVerdict {
 // - lower, higher: adjusted_p is at or below the level and the estimated ratio is beyond
 //   1 / (1 + floor) ... 1 + floor. Without a ratio (zeros) the estimated shift is beyond
 //   floor times the base's median; from a median of 0 every shift is.
-// - unchanged: equivalence_p() for the floor is at or below the level, or every boot of both
+// - unchanged: equivalence_p() for the floor is at or below the level and kLevelOfNoChange, or
+// every boot of both
 //   sides has one and the same value. Not adjusted for many metrics: "nothing
 //   changed" needs every single claim to hold (an intersection-union test, Berger 1982).
 // - undecided otherwise: also a real difference of unclear size, and boots that would do for

@@ -31,5 +31,18 @@ TEST(Printable, NeitherWhatIsNotUtf8NorWhatXmlRefusesStays)
   EXPECT_EQ(printable("\xe2\x82"), "??");            // cut off
 }
 
+TEST(Printable, NothingTurnsTheDirectionOfWritingOrEndsALineUnseen)
+{
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a?b");  // U+202E
+  EXPECT_EQ(printable("a\xe2\x80\xa8"
+                      "b"),
+            "a?b");  // U+2028
+  EXPECT_EQ(printable("a\xe2\x81\xa6"
+                      "b"),
+            "a?b");  // U+2066
+}
+
 }  // namespace
 }  // namespace rmaplab

@@ -27,6 +27,10 @@ Manifest manifest(const char* upstream, const char* compiler)
           {"kernel.version", "Linux version " + release + " (debian-kernel@lists.debian.org) (" +
                                  compiler + ", GNU ld (GNU Binutils for Debian) 2.44) #1 SMP"},
           {"qemu.version", "7.2.22"},
+          {"kernel.machine", "x86_64"},
+          {"pin", "none"},
+          {"guest.cpus", "0"},
+          {"guest.page_size", "4096"},
           {"machine.accelerator", "icount"},
           {"machine.cpus", "1"},
           {"machine.cpu", "Nehalem-v2,-spec-ctrl"},

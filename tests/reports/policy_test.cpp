@@ -90,7 +90,10 @@ TEST(Policy, AMistakeIsNamedWithFileAndLine)
             "ci.policy:1: expected lower, higher or both, found \"up\"");
   EXPECT_EQ(rejected("rule vmas * fuzzy\n"),
             "ci.policy:1: expected exact, deterministic or noisy, found \"fuzzy\"");
-  EXPECT_EQ(rejected("level 2\n"), "ci.policy:1: expected level and a number between 0 and 1");
+  // Half of the gates a false alarm is no gate.
+  EXPECT_EQ(rejected("level 2\n"), "ci.policy:1: expected level and a number above 0, at most 0.5");
+  EXPECT_EQ(rejected("level 0.9\n"),
+            "ci.policy:1: expected level and a number above 0, at most 0.5");
 }
 
 TEST(Policy, ATextWithoutARuleIsRefused)

@@ -58,6 +58,15 @@ TEST(Gaps, WhatIsNotKnownOrLostIsOne)
       (Texts{"failed: a boot failed: a", "failed: a boot failed: b", "failed: a boot failed: c"}));
 }
 
+TEST(Gaps, ACaseOfTheExactLabWithoutInstructionsIsOne)
+{
+  Sample counted = row(1, "bare", "n=1");
+  counted.metric = "instructions";
+  EXPECT_EQ(texts({{"mode", "exact"}}, {counted, row(1, "bare", "n=2")}),
+            Texts{"1 case of pass bare has no row of instructions, first w n=2 in boot 1"});
+  EXPECT_EQ(texts({{"mode", "host"}}, {counted, row(1, "bare", "n=2")}), Texts{});
+}
+
 TEST(Gaps, FailedBootsComeFirstInTheirOrder)
 {
   EXPECT_EQ(

@@ -107,6 +107,15 @@ TEST(ParseManifest, AnErrorNamesTheLine)
   EXPECT_EQ(error_of("{\"manifest_version\": 1}\ngarbage").substr(0, 8), "m.json:2");
 }
 
+TEST(ParseManifest, BytesAfterTheTextAndNumbersBeyondAllAreRejected)
+{
+  using namespace std::string_view_literals;
+  EXPECT_EQ(error_of("{\"manifest_version\": 1}\0x"sv), "m.json: has a byte 0");
+  EXPECT_EQ(error_of(R"({"manifest_version": 9223372036854775808})"),
+            "m.json: has version 9223372036854775808, this rmaplab reads up to 1");
+  EXPECT_EQ(error_of(R"({"manifest_version": 1e999})").substr(0, 22), "m.json: cannot be read");
+}
+
 TEST(Incomparable, ModeIsReportedWithBothValues)
 {
   EXPECT_EQ(incomparable({{"guest.cpus", "0-1"}}, {{"guest.cpus", "0"}}).size(), 1U);

@@ -179,7 +179,8 @@ class RunDirs : public testing::Test
     rmaplab::Run run{
         .manifest = {{"mode", "host"}, {"kernel.release", release}, {"workload.w", "1"}}};
     for (const int boot : boots)
-      run.samples.push_back({.boot = boot,
+      run.samples.push_back({.run = name,
+                             .boot = boot,
                              .workload = "w",
                              .workload_version = 1,
                              .metric = "vmas",
@@ -254,6 +255,9 @@ TEST_F(RunDirs, APlanThatMeansNothingIsRefused)
                                                         {"plan.cases.1", "bare=98x"},
                                                         {"plan.cases.1", "bare=1,state=1"},
                                                         {"plan.cases.1", "bare=-5"},
+                                                        {"plan.cases.1", "bare=0"},
+                                                        {"plan.cases.1", ""},
+                                                        {"plan.cases.01", "bare=1"},
                                                         {"plan.cases.1", "bare=1 bare=1"},
                                                         {"plan.cases.2", "bare=1"},
                                                         {"plan.cases", "bare=1"}}) {
@@ -311,6 +315,62 @@ TEST_F(RunDirs, ACopyOfABootIsNoBoot)
   }
   EXPECT_NE(boots_read().find("are the same run: a copy is no boot"), std::string::npos)
       << boots_read();
+}
+
+TEST_F(RunDirs, ACopyIsKnownByItsRowsWhereItDoesNotSayWhenItBegan)
+{
+  rmaplab::Run run{.manifest = {{"mode", "host"}, {"start", "20260101T000000Z"}}};
+  for (const char* name : {"1", "2"}) {
+    auto writer = RunWriter::create(temp_->path() / name);
+    ASSERT_TRUE(writer && writer->store(run) && writer->finish());
+    run.manifest.erase("start");
+  }
+  EXPECT_NE(boots_read().find("a copy is no boot"), std::string::npos) << boots_read();
+}
+
+TEST_F(RunDirs, RunsOfOneBootOfAMachineCountOnce)
+{
+  int number = 0;
+  for (const char* id : {"a", "b", "a", "a"}) {
+    const std::string name = std::to_string(++number);
+    rmaplab::Run run{
+        .manifest = {{"mode", "host"}, {"start", name}, {"host.boot_id", id}, {"workload.w", "1"}},
+        .samples = {{.workload = "w",
+                     .workload_version = 1,
+                     .metric = "vmas",
+                     .unit = "VMAs",
+                     .value = static_cast<double>(number),
+                     .pass = "bare"}}};
+    auto writer = RunWriter::create(temp_->path() / name);
+    ASSERT_TRUE(writer && writer->store(run) && writer->finish());
+  }
+  EXPECT_EQ(boots_read(), "1 2 1 1 ");
+  EXPECT_EQ(
+      read_runs(temp_->path())->notes,
+      std::vector<std::string>{"4 runs of a host are of 2 boots: runs of one boot count once"});
+}
+
+TEST_F(RunDirs, AnUnfinishedRunIsRefusedByWhateverName)
+{
+  store("x.partial", "7.2.13", {0});
+  fs::create_symlink("x.partial", temp_->path() / "y");
+  fs::create_directory_symlink("x.partial", temp_->path() / "z");
+  for (const char* name : {"x.partial", "x.partial/", "x.partial/.", "y", "z/."}) {
+    const auto run = read_run(temp_->path() / name);
+    ASSERT_FALSE(run) << name;
+    EXPECT_NE(run.error().context.find("was not finished"), std::string::npos) << name;
+  }
+}
+
+TEST_F(RunDirs, AModeThatNobodyKnowsIsRefused)
+{
+  store("1", "7.2.13", {0});
+  Manifest manifest = *read_manifest(temp_->path() / "1/manifest.json");
+  manifest["mode"] = "bananas";
+  ASSERT_TRUE(write_file(temp_->path() / "1/manifest.json", manifest_json(manifest)));
+  const auto run = read_run(temp_->path() / "1");
+  ASSERT_FALSE(run);
+  EXPECT_NE(run.error().context.find("host, exact or smp, found \"bananas\""), std::string::npos);
 }
 
 TEST_F(RunDirs, AFileThatIsCalledLikeARunIsAGap)
