@@ -76,6 +76,11 @@ struct TraceHeader {
   std::uint64_t lost = 0;
   bool complete = true;
   std::map<std::uint32_t, std::string> files;
+  // Of the machine and the program when it was recorded: limits, THP, overcommit, ASLR.
+  std::map<std::string, std::string> settings;
+  // What the recorder saw and the trace does not have, by name: how often.
+  std::map<std::string, std::uint64_t> seen;
+  std::string ended;  // why the recording ended before the program, where it was the recorder's
   bool operator==(const TraceHeader&) const = default;
 };
 

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/fast_csv.h"
+#include "base/interrupt.h"
 #include "base/output_file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
@@ -34,6 +35,7 @@ constexpr std::size_t kMaxHeaderValue = 4096;
 // With names of that length 256 MiB; a program maps some hundreds of files.
 constexpr std::size_t kMaxHeaderFiles = 65536;
 constexpr std::size_t kMaxQuoted = 40;
+constexpr std::size_t kMaxNames = 64;  // of settings, and of what was seen
 
 // ---- bytes ----
 
@@ -415,6 +417,11 @@ Error trace_error(const std::string& name, std::uint64_t line, const std::string
   return {.code = Errc::parse, .context = fmt::format("{}:{}: {}", name, line, expected)};
 }
 
+Error interrupted_error()
+{
+  return {.code = Errc::interrupted, .context = "interrupted"};
+}
+
 // ---- reader ----
 
 struct TraceReader::State {
@@ -452,7 +459,14 @@ namespace
 {
 constexpr std::array<std::string_view, 7> kHeaderKeys = {"kernel",  "machine", "page_size", "clock",
                                                          "command", "lost",    "complete"};
+
+bool is_name(std::string_view text)
+{
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !text.empty() && text.size() <= kMaxQuoted &&
+         text.find_first_not_of(kLetters) == std::string_view::npos;
 }
+}  // namespace
 
 Result<> TraceReader::State::read_header_value(std::string_view key, std::string_view value,
                                                unsigned& seen)
@@ -468,6 +482,30 @@ Result<> TraceReader::State::read_header_value(std::string_view key, std::string
         !header.files.emplace(static_cast<std::uint32_t>(*number), value).second)
       return reject(line,
                     fmt::format("header is {}, expected the number of another file", quoted(key)));
+    return ok();
+  }
+  if (key.substr(0, 8) == "setting ") {
+    if (!is_name(key.substr(8)) || header.settings.size() >= kMaxNames ||
+        !header.settings.emplace(key.substr(8), value).second)
+      return reject(line,
+                    fmt::format("header is {}, expected the name of another setting", quoted(key)));
+    return ok();
+  }
+  if (key.substr(0, 5) == "seen ") {
+    const auto count = parse_u64(value);
+    if (!count)
+      return reject(line, fmt::format("{} is {}, expected a decimal number below 2^64", quoted(key),
+                                      quoted(value)));
+    if (!is_name(key.substr(5)) || header.seen.size() >= kMaxNames ||
+        !header.seen.emplace(key.substr(5), *count).second)
+      return reject(
+          line, fmt::format("header is {}, expected the name of something else seen", quoted(key)));
+    return ok();
+  }
+  if (key == "ended") {
+    if (!header.ended.empty())
+      return reject(line, "header ended is there twice");
+    header.ended = value;
     return ok();
   }
   const auto* found = std::find(kHeaderKeys.begin(), kHeaderKeys.end(), key);
@@ -522,7 +560,7 @@ Result<> TraceReader::State::read_header()
       if (end->error || end->why)
         return early_end(at);
       return trace_error(name, at,
-                         first ? "file is empty, expected \"# rmaplab trace: 1\""
+                         first ? "file is empty, expected \"# rmaplab trace: 2\""
                                : "file ends in its header, expected the column line");
     }
     const std::string_view view(text);
@@ -531,8 +569,8 @@ Result<> TraceReader::State::read_header()
         return reject(line, fmt::format("line is {}, expected \"{}{}\"", quoted(view),
                                         kVersionPrefix, kTraceVersion));
       const auto version = view.substr(kVersionPrefix.size());
-      if (version != std::to_string(kTraceVersion))
-        return reject(line, fmt::format("trace is of version {}, expected {}: another rmaplab "
+      if (version != "1" && version != std::to_string(kTraceVersion))
+        return reject(line, fmt::format("trace is of version {}, expected 1 or {}: another rmaplab "
                                         "wrote it",
                                         quoted(version), kTraceVersion));
       continue;
@@ -621,6 +659,8 @@ Result<bool> TraceReader::next(TraceRow& row)
 {
   State& state = *state_;
   Cells c;
+  if (interrupted())
+    return interrupted_error();
   try {
     if (!state.csv.read_row(c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10],
                             c[11], c[12], c[13])) {
@@ -783,11 +823,19 @@ class TraceFile
 
 std::string trace_header_text(const TraceHeader& header)
 {
+  const bool old = header.settings.empty() && header.seen.empty() && header.ended.empty();
+  const int version = old ? 1 : kTraceVersion;
   std::string text = fmt::format(
       "{}{}\n# kernel: {}\n# machine: {}\n# page_size: {}\n# clock: monotonic\n# command: {}\n"
       "# lost: {}\n# complete: {}\n",
-      kVersionPrefix, kTraceVersion, one_line(header.kernel), one_line(header.machine),
-      header.page_size, one_line(header.command), header.lost, header.complete ? "yes" : "no");
+      kVersionPrefix, version, one_line(header.kernel), one_line(header.machine), header.page_size,
+      one_line(header.command), header.lost, header.complete ? "yes" : "no");
+  if (!header.ended.empty())
+    text += fmt::format("# ended: {}\n", one_line(header.ended));
+  for (const auto& [name, value] : header.settings)
+    text += fmt::format("# setting {}: {}\n", name, one_line(value));
+  for (const auto& [name, count] : header.seen)
+    text += fmt::format("# seen {}: {}\n", name, count);
   for (const auto& [number, file] : header.files)
     text += fmt::format("# file {}: {}\n", number, one_line(file));
   return text + column_line() + '\n';
@@ -832,7 +880,7 @@ void append_row(std::string& text, const TraceRow& row)
   text += '\n';
 }
 
-Result<> write_trace(const fs::path& path, const Trace& trace)
+Result<> write_trace(const fs::path& path, const Trace& trace, const WriteProgress& progress)
 {
   auto file = TraceFile::create(path);
   if (!file)
@@ -843,6 +891,9 @@ Result<> write_trace(const fs::path& path, const Trace& trace)
     append_row(text, row);
     if (text.size() < kAtOnce)
       continue;
+    if (progress)
+      if (auto go_on = progress(static_cast<std::size_t>(&row - trace.rows.data())); !go_on)
+        return go_on;
     if (auto done = file->write(text); !done)
       return done;
     text.clear();

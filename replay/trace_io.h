@@ -17,7 +17,8 @@
 namespace rmaplab
 {
 
-inline constexpr int kTraceVersion = 1;
+// 2 has the header lines `setting`, `seen` and `ended`; a trace without any is written as 1.
+inline constexpr int kTraceVersion = 2;
 // Four times the longest recording we aim at; in memory, as read_trace() holds them, 2 GB.
 inline constexpr std::uint64_t kMaxTraceRows = 20'000'000;
 // A row of the widest numbers has 230 bytes: 200 for each of the rows above is no limit to
@@ -36,7 +37,8 @@ class TraceReader
   TraceReader(TraceReader&&) noexcept;
   ~TraceReader();
   const TraceHeader& header() const;
-  // False at the end of the trace. Not to be called again after that or an error.
+  // False at the end of the trace; Errc::interrupted after Ctrl-C. Not to be called again after
+  // that or an error.
   Result<bool> next(TraceRow& row);
   // Of the row read last, else of the column line; from 1.
   std::uint64_t line() const;
@@ -48,6 +50,8 @@ class TraceReader
   std::unique_ptr<State> state_;
 };
 
+// Errc::interrupted: what every loop over rows returns after Ctrl-C.
+Error interrupted_error();
 // Errc::parse with "NAME:LINE: expected".
 Error trace_error(const std::string& name, std::uint64_t line, const std::string& expected);
 
@@ -57,8 +61,11 @@ Result<Trace> parse_trace(const std::string& name, std::string_view text);
 using RowSink = std::function<Result<>(const TraceRow& row, std::uint64_t line)>;
 Result<TraceHeader> read_rows(const std::filesystem::path& path, const RowSink& sink);
 
+// Called with the rows that are written, some hundred times; an error ends the writing.
+using WriteProgress = std::function<Result<>(std::size_t rows)>;
 // To a temporary name first: a full disk or a crash leaves no half trace.
-Result<> write_trace(const std::filesystem::path& path, const Trace& trace);
+Result<> write_trace(const std::filesystem::path& path, const Trace& trace,
+                     const WriteProgress& progress = {});
 // The lines before the rows, the column line included; and one row with its newline.
 std::string trace_header_text(const TraceHeader& header);
 void append_row(std::string& text, const TraceRow& row);

@@ -214,11 +214,11 @@ TEST(TraceIo, NoFileIsSaidSo)
 
 TEST(TraceIo, VersionLineComesFirst)
 {
-  EXPECT_EQ(error_of(""), "t.csv:1: file is empty, expected \"# rmaplab trace: 1\"");
+  EXPECT_EQ(error_of(""), "t.csv:1: file is empty, expected \"# rmaplab trace: 2\"");
   EXPECT_EQ(error_of("# kernel: 6.1\n"),
-            "t.csv:1: line is \"# kernel: 6.1\", expected \"# rmaplab trace: 1\"");
-  EXPECT_EQ(error_of("# rmaplab trace: 2\n"),
-            "t.csv:1: trace is of version \"2\", expected 1: another rmaplab wrote it");
+            "t.csv:1: line is \"# kernel: 6.1\", expected \"# rmaplab trace: 2\"");
+  EXPECT_EQ(error_of("# rmaplab trace: 3\n"),
+            "t.csv:1: trace is of version \"3\", expected 1 or 2: another rmaplab wrote it");
 }
 
 TEST(TraceIo, HeaderIsComplete)
@@ -252,6 +252,40 @@ TEST(TraceIo, HeaderValuesAreChecked)
             "t.csv:7: header is \"file 0\", expected the number of another file");
   EXPECT_EQ(with("command: true", "command: \x1b[2J"),
             "t.csv:6: header \"command\" is \"?[2J\", expected at most 4096 printable bytes");
+}
+
+TEST(TraceIo, WhatWasNotRecordedAndSettingsComeBack)
+{
+  TraceHeader header = {.kernel = "6.18.44",
+                        .machine = "x86_64",
+                        .command = "true",
+                        .page_size = 4096,
+                        .complete = false,
+                        .settings = {{"rlimit_as", "unlimited"}, {"thp", "madvise"}},
+                        .seen = {{"mbind", 3}, {"mseal", 1}},
+                        .ended = "at 20 rows"};
+  const std::string text = trace_header_text(header);
+  EXPECT_EQ(text.substr(0, text.find('\n')), "# rmaplab trace: 2");
+  const auto back = parse_trace("t.csv", text);
+  ASSERT_TRUE(back) << to_string(back.error());
+  EXPECT_EQ(back->header, header);
+  header = {.page_size = 4096};
+  EXPECT_EQ(trace_header_text(header).substr(0, 18), "# rmaplab trace: 1");
+}
+
+TEST(TraceIo, NamesInTheHeaderAreWordsAndDifferent)
+{
+  auto with = [](const std::string& line) {
+    std::string text = kTraceHead;
+    return error_of(text.insert(text.find("time_ns"), line));
+  };
+  EXPECT_EQ(with("# seen mbind: many\n"),
+            "t.csv:9: \"seen mbind\" is \"many\", expected a decimal number below 2^64");
+  EXPECT_EQ(with("# seen m bind: 1\n"),
+            "t.csv:9: header is \"seen m bind\", expected the name of something else seen");
+  EXPECT_EQ(with("# setting thp: always\n# setting thp: never\n"),
+            "t.csv:10: header is \"setting thp\", expected the name of another setting");
+  EXPECT_EQ(with("# ended: a\n# ended: b\n"), "t.csv:10: header ended is there twice");
 }
 
 TEST(TraceIo, ColumnsAreExactlyTheSchemas)
