@@ -30,6 +30,8 @@ struct ReplayCommandOptions : LabCommandOptions {
   int copies = 1;
   int timeout_s = 300;
   bool relocate = false;
+  bool force = false;
+  std::string shown;  // name of the trace for a reader: that of another machine
   std::string curve;  // file, "-" for standard output
 };
 
@@ -89,10 +91,8 @@ std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, 
       outcome.moves, outcome.touches, outcome.refused, outcome.processes, outcome.threads, seconds);
   if (outcome.mappings_failed)
     text += fmt::format("{} mappings of a program's start failed\n", outcome.mappings_failed);
-  if (outcome.not_replayed)
-    text +=
-        fmt::format("{} rows not replayed, the first is {}: {}\n", outcome.not_replayed,
-                    place_of(path, trace, outcome.first_not_replayed), outcome.why_not_replayed);
+  for (const RowsLeftOut& rows : outcome.left_out)
+    text += left_out_text(rows, path, trace);
   if (outcome.first)
     text += fmt::format("first divergence: {}: expected {}, found {}\n",
                         place_of(path, trace, outcome.first->row),
@@ -102,9 +102,11 @@ std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, 
 
 int run_replay(const ReplayCommandOptions& opt, std::ostream& out)
 {
-  const auto input = read_replay_input(opt.trace, opt.copies);
+  const auto input = read_replay_input(opt.trace, opt.copies,
+                                       opt.force ? ReplayRoom::as_it_is : ReplayRoom::must_suffice);
+  const std::string& name = opt.shown.empty() ? opt.trace : opt.shown;
   if (!input)
-    return complain(input.error());
+    return complain(with_name(input.error(), opt.trace, name));
   const Trace& trace = input->trace;
   if (trace.header.lost)
     std::cerr << fmt::format("rmaplab: the recorder lost {} events of this trace\n",
@@ -130,12 +132,14 @@ int run_replay(const ReplayCommandOptions& opt, std::ostream& out)
   auto replay = prepare(trace, options);
   if (!replay)
     return complain(replay.error());
+  if (options.pace == ReplayPace::recorded && !trace.rows.empty())
+    std::cerr << fmt::format("rmaplab: at its recorded pace it takes {:.1f} s\n",
+                             static_cast<double>(trace.rows.back().time_ns) * 1e-9);
   const std::uint64_t began_ns = monotonic_ns();
   const auto outcome = play(*replay);
   if (!outcome)
     return complain(outcome.error());
-  out << outcome_text(*outcome, opt.trace, trace,
-                      static_cast<double>(monotonic_ns() - began_ns) * 1e-9);
+  out << outcome_text(*outcome, name, trace, static_cast<double>(monotonic_ns() - began_ns) * 1e-9);
   if (opt.curve.empty())
     return kDone;
   const auto csv = curve.csv();
@@ -170,6 +174,9 @@ int replay_in_lab(const ReplayCommandOptions& opt, std::ostream& out)
                                     "/" + trace->front().path};
   if (opt.relocate)
     words.emplace_back("--relocate");
+  if (opt.force)
+    words.emplace_back("--force");
+  words.push_back("--shown=" + opt.trace);
   if (!opt.curve.empty())
     words.emplace_back("--curve=-");
   auto guest = program_in_guest(words, opt.kernel.architecture);
@@ -205,7 +212,11 @@ void add_replay(CLI::App& app, int& exit_status)
   cmd->add_option("--curve", opt->curve,
                   "count VMAs after each call that may change their number, into a CSV file\n"
                   "(-: standard output); the time that is printed then means nothing");
-  cmd->add_option("--timeout", opt->timeout_s, "seconds without progress before it is given up")
+  cmd->add_flag("--force", opt->force, "also a trace that the machine has no room for");
+  cmd->add_option("--shown", opt->shown)->group("");  // for ourselves in a guest
+  cmd->add_option("--timeout", opt->timeout_s,
+                  "seconds without progress before it is given up; waiting for a recorded time is\n"
+                  "progress")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
   cmd->add_option(

@@ -12,6 +12,7 @@
 #include "replay/recorder.h"
 #include "replay/replay.h"
 #include "replay/replay_input.h"
+#include "replay/trace_info.h"
 #include "replay/verify.h"
 
 namespace rmaplab
@@ -25,6 +26,7 @@ constexpr double kLeastCalls = 100;
 constexpr double kLeastVmas = 99.5;
 
 constexpr double kLeastObjects = 98;
+constexpr std::size_t kMostProcessesShown = 5;
 
 double percent(std::uint64_t part, std::uint64_t whole)
 {
@@ -66,10 +68,8 @@ std::string fidelity_text(const std::string& path, const Trace& trace, const Rep
                         place_of(path, trace, outcome.first->row),
                         to_string(trace.rows[outcome.first->row].event),
                         value_text(outcome.first->expected), value_text(outcome.first->found));
-  if (outcome.not_replayed)
-    text +=
-        fmt::format("  {} rows were not replayed, the first is {}: {}\n", outcome.not_replayed,
-                    place_of(path, trace, outcome.first_not_replayed), outcome.why_not_replayed);
+  for (const RowsLeftOut& rows : outcome.left_out)
+    text += "  " + left_out_text(rows, path, trace);
   if (outcome.mappings_failed)
     text += fmt::format("  {} mappings of a program's start failed\n", outcome.mappings_failed);
   text += vmas.known ? rung("2 VMAs after each call", vmas.equal, vmas.known)
@@ -105,6 +105,28 @@ std::string object_text(const std::string& path, const Trace& trace, const Objec
                         trace.rows[objects.first->row].process,
                         to_string(trace.rows[objects.first->row].event), objects.first->expected,
                         objects.first->found);
+  return text;
+}
+
+std::string touch_text(const std::string& path, const Trace& trace, const TouchFidelity& touches)
+{
+  std::string text = rung("4 page touches", touches.equal(), touches.recorded);
+  text += fmt::format("  {} refused, {} missing; {} are outside of the trace's own mappings\n",
+                      touches.refused, touches.missing, touches.outside);
+  std::uint64_t equal = 0;
+  for (const auto& [number, process] : touches.processes)
+    equal += process.refused == 0;
+  text += rung("  processes, all touches", equal, touches.processes.size());
+  std::size_t shown = 0;
+  for (const auto& [number, process] : touches.processes)
+    if (process.refused > 0 && ++shown <= kMostProcessesShown)
+      text +=
+          fmt::format("  process {}: {} of {} refused\n", number, process.refused, process.touches);
+  if (shown > kMostProcessesShown)
+    text += fmt::format("  and {} more processes\n", shown - kMostProcessesShown);
+  if (touches.first)
+    text += fmt::format("  first: {}: {} refused\n", place_of(path, trace, *touches.first),
+                        to_string(trace.rows[*touches.first].event));
   return text;
 }
 
@@ -209,7 +231,7 @@ class Watcher
   std::optional<Error> failed_;
 };
 
-bool is_faithful(const Watched& watched)
+bool is_faithful(const Watched& watched, const TouchFidelity& touches)
 {
   const VmaFidelity& vmas = watched.vmas;
   const bool calls = percent(watched.outcome.as_recorded, watched.outcome.calls) >= kLeastCalls;
@@ -219,21 +241,28 @@ bool is_faithful(const Watched& watched)
                        (watched.objects->compared == watched.objects->lives &&
                         percent(sum_of(watched.objects->common),
                                 sum_of(larger_of(*watched.objects))) >= kLeastObjects);
-  return calls && spaces && objects;
+  return calls && spaces && objects && touches.equal() == touches.recorded;
 }
 
 }  // namespace
 
-Result<Fidelity> verify_replay(const std::string& path, const Trace& trace, int timeout_s)
+Result<Fidelity> verify_replay(const std::string& path, const ReplayInput& input, int timeout_s)
 {
+  const Trace& trace = input.trace;
   const auto watched = Watcher(trace, open_recorder()).watch(timeout_s);
   if (!watched)
     return watched.error();
-  return Fidelity{.text = fidelity_text(path, trace, watched->outcome, watched->vmas) +
+  const ReplayOutcome& outcome = watched->outcome;
+  const TouchFidelity touches =
+      touch_fidelity(trace, input.outside, outcome.refused_rows, outcome.touches);
+  const std::string seen = seen_text(trace.header);
+  return Fidelity{.text = fidelity_text(path, trace, outcome, watched->vmas) +
                           (watched->objects ? object_text(path, trace, *watched->objects)
                                             : fmt::format("3 objects allocated: not counted: {}\n",
-                                                          to_string(watched->objects.error()))),
-                  .faithful = is_faithful(*watched)};
+                                                          to_string(watched->objects.error()))) +
+                          touch_text(path, trace, touches) +
+                          (seen.empty() ? "" : "not recorded, so not replayed: " + seen + '\n'),
+                  .faithful = is_faithful(*watched, touches)};
 }
 
 }  // namespace rmaplab

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "replay/trace.h"
+#include "replay/replay_input.h"
 
 namespace rmaplab
 {
@@ -15,10 +15,12 @@ std::string rung(const char* name, std::uint64_t part, std::uint64_t whole);
 
 struct Fidelity {
   std::string text;
-  bool faithful = false;  // every call, 99.5 % of VMA counts, 98 % of objects where counted
+  // Every call and page touch, 99.5 % of VMA counts, 98 % of objects where counted.
+  bool faithful = false;
 };
 // Replays the trace once on the running kernel in the recorded order, its processes stopped after
 // each call to be counted. Rungs 1 and 2 need no rights; what rung 3 lacks is said in the text.
-Result<Fidelity> verify_replay(const std::string& path, const Trace& trace, int timeout_s);
+// `path` is the trace's name in the text.
+Result<Fidelity> verify_replay(const std::string& path, const ReplayInput& input, int timeout_s);
 
 }  // namespace rmaplab

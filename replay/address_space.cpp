@@ -31,10 +31,26 @@ bool allows(const MappedRange& range, TraceEvent access)
 
 }  // namespace
 
+AddressSpace::Ranges& AddressSpace::own()
+{
+  if (ranges_.use_count() > 1)
+    ranges_ = std::make_shared<Ranges>(*ranges_);
+  return *ranges_;
+}
+
+AddressSpace::Ranges::const_iterator AddressSpace::find(std::uint64_t address) const
+{
+  const auto next = ranges_->upper_bound(address);
+  if (next == ranges_->begin() || std::prev(next)->second.end <= address)
+    return ranges_->end();
+  return std::prev(next);
+}
+
 AddressSpace::Ranges::iterator AddressSpace::split(std::uint64_t at)
 {
-  auto next = ranges_.lower_bound(at);
-  if (next == ranges_.begin())
+  Ranges& ranges = own();
+  auto next = ranges.lower_bound(at);
+  if (next == ranges.begin())
     return next;
   const auto before = std::prev(next);
   if (before->second.end <= at)
@@ -42,7 +58,7 @@ AddressSpace::Ranges::iterator AddressSpace::split(std::uint64_t at)
   MappedRange upper = before->second;
   upper.offset += at - before->first;
   before->second.end = at;
-  return ranges_.emplace_hint(next, at, upper);
+  return ranges.emplace_hint(next, at, upper);
 }
 
 void AddressSpace::unmap(std::uint64_t begin, std::uint64_t end)
@@ -50,11 +66,11 @@ void AddressSpace::unmap(std::uint64_t begin, std::uint64_t end)
   if (begin >= end)
     return;
   const auto first = split(begin);
-  if (first == ranges_.end() || first->first >= end)
+  if (first == ranges_->end() || first->first >= end)
     return;
   const auto last = split(end);
   // split() keeps iterators: std::map moves nothing.
-  ranges_.erase(first, last);
+  ranges_->erase(first, last);
 }
 
 void AddressSpace::map(std::uint64_t begin, const MappedRange& range)
@@ -62,7 +78,7 @@ void AddressSpace::map(std::uint64_t begin, const MappedRange& range)
   if (begin >= range.end)
     return;
   unmap(begin, range.end);
-  ranges_.emplace(begin, range);
+  own().emplace(begin, range);
 }
 
 void AddressSpace::remap(const TraceRow& row)
@@ -77,7 +93,7 @@ void AddressSpace::remap(const TraceRow& row)
   std::vector<std::pair<std::uint64_t, MappedRange>> moved;
   if (row.address < move_end) {
     const auto first = split(row.address);
-    for (auto at = first; at != ranges_.end() && at->first < move_end; ++at) {
+    for (auto at = first; at != ranges_->end() && at->first < move_end; ++at) {
       if (at->second.end > move_end)
         split(move_end);
       moved.emplace_back(*at);
@@ -104,12 +120,45 @@ void AddressSpace::set_break(std::uint64_t to)
 {
   // Before the first brk() row the heap is what was mapped; nothing tells where it began.
   if (break_ && to > *break_) {
-    map(page_up(*break_),
-        {.end = page_up(to), .flags = MAP_PRIVATE | MAP_ANONYMOUS, .prot = PROT_READ | PROT_WRITE});
+    map(page_up(*break_), {.end = page_up(to),
+                           .flags = MAP_PRIVATE | MAP_ANONYMOUS,
+                           .prot = PROT_READ | PROT_WRITE,
+                           .locked = lock_future_});
   } else if (break_ && to < *break_) {
     unmap(page_up(to), page_up(*break_));
   }
   break_ = to;
+}
+
+template <typename Change>
+void AddressSpace::change(std::uint64_t begin, std::uint64_t end, Change change)
+{
+  if (begin >= end)
+    return;
+  const auto first = split(begin);
+  split(end);
+  for (auto at = first; at != ranges_->end() && at->first < end; ++at)
+    change(at->second);
+}
+
+void AddressSpace::advise(const TraceRow& row, std::uint64_t end)
+{
+  using Huge = MappedRange::Huge;
+  switch (row.flags) {
+    case MADV_DOFORK:
+    case MADV_DONTFORK: {
+      const bool stays = row.flags == MADV_DONTFORK;
+      fork_differs_ = fork_differs_ || stays;
+      return change(row.address, end, [stays](MappedRange& range) { range.dont_fork = stays; });
+    }
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE: {
+      const Huge huge = row.flags == MADV_HUGEPAGE ? Huge::advised : Huge::refused;
+      return change(row.address, end, [huge](MappedRange& range) { range.huge = huge; });
+    }
+    default:
+      return;
+  }
 }
 
 void AddressSpace::apply(const TraceRow& row)
@@ -126,7 +175,9 @@ void AddressSpace::apply(const TraceRow& row)
                   .offset = row.offset,
                   .flags = row.flags,
                   .prot = row.prot,
-                  .file = row.file});
+                  .file = row.file,
+                  .locked = lock_future_ || (row.flags & MAP_LOCKED)});
+      fork_differs_ = fork_differs_ || lock_future_ || (row.flags & MAP_LOCKED);
       return;
     }
     case TraceEvent::munmap:
@@ -142,20 +193,37 @@ void AddressSpace::apply(const TraceRow& row)
       return;
     case TraceEvent::mprotect:
     case TraceEvent::pkey_mprotect:
-    case TraceEvent::madvise: {
-      const bool forks = row.event == TraceEvent::madvise && row.flags == MADV_DOFORK;
-      const bool stays = row.event == TraceEvent::madvise && row.flags == MADV_DONTFORK;
-      const bool protects = row.event != TraceEvent::madvise;
-      if (row.result != 0 || row.address >= end || !(forks || stays || protects))
+      if (row.result == 0)
+        change(row.address, end, [&](MappedRange& range) { range.prot = row.prot; });
+      return;
+    case TraceEvent::madvise:
+      if (row.result == 0)
+        advise(row, end);
+      return;
+    case TraceEvent::mlock:
+    case TraceEvent::mlock2:
+    case TraceEvent::munlock: {
+      if (row.result != 0)
         return;
-      const auto first = split(row.address);
-      split(end);
-      for (auto at = first; at != ranges_.end() && at->first < end; ++at) {
-        if (protects)
-          at->second.prot = row.prot;
-        else
-          at->second.dont_fork = stays;
-      }
+      const bool lock = row.event == TraceEvent::mlock ||
+                        (row.event == TraceEvent::mlock2 && !(row.flags & MLOCK_ONFAULT));
+      // They round outwards.
+      const std::uint64_t begin = row.address & ~(page_size_ - 1);
+      change(begin, page_up(row.address + row.length),
+             [lock](MappedRange& range) { range.locked = lock; });
+      fork_differs_ = fork_differs_ || lock;
+      return;
+    }
+    case TraceEvent::mlockall:
+    case TraceEvent::munlockall: {
+      if (row.result != 0)
+        return;
+      const bool lock = row.event == TraceEvent::mlockall && !(row.flags & MCL_ONFAULT);
+      lock_future_ = lock && (row.flags & MCL_FUTURE);
+      if (row.event == TraceEvent::munlockall || (row.flags & MCL_CURRENT))
+        for (auto& [begin, range] : own())
+          range.locked = lock;
+      fork_differs_ = fork_differs_ || lock;
       return;
     }
     default:
@@ -165,25 +233,32 @@ void AddressSpace::apply(const TraceRow& row)
 
 const MappedRange* AddressSpace::touch(std::uint64_t address, TraceEvent access)
 {
-  auto next = ranges_.upper_bound(address);
-  if (next != ranges_.begin()) {
+  const auto next = ranges_->upper_bound(address);
+  if (next != ranges_->begin()) {
     const MappedRange& range = std::prev(next)->second;
     if (address < range.end)
       return allows(range, access) ? &range : nullptr;
   }
-  if (next == ranges_.end() || !(next->second.flags & MAP_GROWSDOWN) ||
+  if (next == ranges_->end() || !(next->second.flags & MAP_GROWSDOWN) ||
       next->second.end - address > kStackLimit || !allows(next->second, access))
     return nullptr;
-  auto stack = ranges_.extract(next);
+  auto stack = own().extract(ranges_->upper_bound(address));
   stack.mapped().offset -= stack.key() - address;  // of no meaning in anonymous memory
   stack.key() = address;
-  return &ranges_.insert(std::move(stack)).position->second;
+  return &ranges_->insert(std::move(stack)).position->second;
 }
 
 AddressSpace AddressSpace::forked() const
 {
   AddressSpace child = *this;
-  std::erase_if(child.ranges_, [](const auto& entry) { return entry.second.dont_fork; });
+  child.lock_future_ = false;
+  child.fork_differs_ = false;
+  if (!fork_differs_)
+    return child;
+  Ranges& ranges = child.own();
+  std::erase_if(ranges, [](const auto& entry) { return entry.second.dont_fork; });
+  for (auto& [begin, range] : ranges)
+    range.locked = false;
   return child;
 }
 

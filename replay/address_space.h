@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "replay/trace.h"
@@ -20,6 +21,8 @@ struct MappedRange {
   std::uint32_t prot = 0;
   std::uint32_t file = 0;
   bool dont_fork = false;
+  bool locked = false;  // pages are there as soon as it is mapped: not with ONFAULT
+  enum class Huge : std::uint8_t { as_set, advised, refused } huge = Huge::as_set;  // madvise()
 };
 
 class AddressSpace
@@ -27,16 +30,22 @@ class AddressSpace
  public:
   using Ranges = std::map<std::uint64_t, MappedRange>;  // by begin; never overlapping
 
-  explicit AddressSpace(std::uint64_t page_size) : page_size_(page_size) {}
+  explicit AddressSpace(std::uint64_t page_size)
+      : page_size_(page_size), ranges_(std::make_shared<Ranges>())
+  {
+  }
 
   // Takes effect: a call that succeeded, or a vma row. Other events change nothing.
   void apply(const TraceRow& row);
   // The range at the address that allows this access; a stack grows for it as the kernel
   // lets it. Nothing: the access was a SIGSEGV, or a mapping that the trace does not know.
   const MappedRange* touch(std::uint64_t address, TraceEvent access);
-  // A child's copy: without what MADV_DONTFORK took out.
+  // A child's: without what MADV_DONTFORK took out, nothing locked. As good as free until one of
+  // the two changes.
   AddressSpace forked() const;
-  const Ranges& ranges() const { return ranges_; }
+  const Ranges& ranges() const { return *ranges_; }
+  // The range that holds the address, whatever it allows.
+  Ranges::const_iterator find(std::uint64_t address) const;
   // As the last brk row returned it.
   std::optional<std::uint64_t> program_break() const { return break_; }
 
@@ -52,11 +61,17 @@ class AddressSpace
  private:
   // Makes `at` a border between two ranges where it is inside one; the first range from there.
   Ranges::iterator split(std::uint64_t at);
+  Ranges& own();  // not a relative's
+  template <typename Change>
+  void change(std::uint64_t begin, std::uint64_t end, Change change);
   void remap(const TraceRow& row);
+  void advise(const TraceRow& row, std::uint64_t end);
   void set_break(std::uint64_t to);
 
   std::uint64_t page_size_;
-  Ranges ranges_;
+  std::shared_ptr<Ranges> ranges_;
+  bool fork_differs_ = false;  // some range was kept from children, or locked
+  bool lock_future_ = false;
   std::optional<std::uint64_t> break_;
 };
 

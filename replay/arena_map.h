@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "replay/trace.h"
 
 namespace rmaplab
 {
@@ -30,11 +31,16 @@ class UsedRanges
  public:
   // Empty ranges count as one byte; what lies beyond kRecordedEnd is cut off.
   void add(std::uint64_t begin, std::uint64_t length);
+  // What a row of the trace names. `program_break` is that of the process, 0: not known yet.
+  void add_row(const TraceRow& row, std::uint64_t page_size, std::uint64_t& program_break);
+  // Whether the arena holds it, squeezed.
+  bool fit() const;
   // First and one past the last block of each run, ascending.
   const std::map<std::uint64_t, std::uint64_t>& runs() const { return runs_; }
 
  private:
   std::map<std::uint64_t, std::uint64_t> runs_;
+  std::uint64_t blocks_ = 0;  // of all runs
 };
 
 class ArenaMap

@@ -8,11 +8,18 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 
+#include "base/interrupt.h"
 #include "base/relocate_flags.h"
+#include "replay/address_space.h"
 #include "replay/arena_map.h"
+#include "replay/trace_io.h"
+#include "replay/validate.h"
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08
@@ -39,34 +46,7 @@ namespace
 // Rows closer to one another than this are not waited for (recorded pace): a sleep takes
 // about as long.
 constexpr std::uint64_t kShortestSleepNs = 50'000;
-// Of a file in memory, which is sparse; MAX_LFS_FILESIZE is 2^63.
-constexpr std::uint64_t kMostFileBytes = 1ull << 60;
 constexpr std::uint64_t kTypeBits = MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE;
-
-bool maps_a_range(TraceEvent event)
-{
-  switch (event) {
-    case TraceEvent::vma:
-    case TraceEvent::mmap:
-    case TraceEvent::munmap:
-    case TraceEvent::mremap:
-    case TraceEvent::mprotect:
-    case TraceEvent::pkey_mprotect:
-    case TraceEvent::madvise:
-    case TraceEvent::brk:
-    case TraceEvent::mlock:
-    case TraceEvent::mlock2:
-    case TraceEvent::munlock:
-    case TraceEvent::prctl:
-    case TraceEvent::uffd_move:
-    case TraceEvent::read:
-    case TraceEvent::write:
-    case TraceEvent::fetch:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Those that change what a process may do to its own memory and nothing else. Not MADV_HWPOISON
 // and MADV_SOFT_OFFLINE, which take pages of the machine away.
@@ -93,11 +73,14 @@ using Break = std::optional<std::uint64_t>;
 
 struct LiveProcess {
   bool alive = false;
-  std::uint32_t mm = 0;                // index into breaks: shared by CLONE_VM
-  std::vector<std::uint32_t> threads;  // alive
+  std::uint32_t mm = 0;                 // index into breaks: shared by CLONE_VM
+  std::shared_ptr<AddressSpace> space;  // likewise
+  std::set<std::uint32_t> threads;      // alive
   std::uint64_t slept_ns = 0;
   // Anonymous VMAs that were there when the recording began: one may be the heap.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> anonymous;
+
+  std::uint32_t first_thread() const { return *threads.begin(); }
 
   // Where the heap ends that brk() has moved to `now`: a VMA that this is in or follows.
   Break heap_end(std::uint64_t now) const
@@ -121,12 +104,16 @@ class Compiler
   Result<> survey();
   Result<> row(std::uint32_t index);
   void layout_row(const TraceRow& r);
+  const char* lacks_refusal(const TraceRow& r) const;
+  void failed_map_row(const TraceRow& r);
   void map_row(const TraceRow& r);
   void remap_row(const TraceRow& r);
+  void grow_files(const TraceRow& r);
   void break_row(const TraceRow& r);
   void protect_with_key(const TraceRow& r);
   void prctl_row(const TraceRow& r);
   Result<> birth_row(const TraceRow& r);
+  void start_row(const TraceRow& r);
   void pause(const TraceRow& r);
   void exit_row(const TraceRow& r);
   void end_live_processes();
@@ -158,10 +145,13 @@ class Compiler
 
 void Compiler::skip(const char* why)
 {
-  if (out_.not_replayed++ == 0) {
-    out_.first_not_replayed = at_;
-    out_.why_not_replayed = why;
-  }
+  ++out_.not_replayed;
+  const auto same = std::ranges::find_if(
+      out_.left_out, [why](const RowsLeftOut& rows) { return rows.why == why; });
+  if (same == out_.left_out.end())
+    out_.left_out.push_back({.why = why, .rows = 1, .first = at_});
+  else
+    ++same->rows;
 }
 
 // First pass: which process is in which epoch, and what each epoch uses.
@@ -182,6 +172,8 @@ Result<> Compiler::survey()
   // is allocated for them is bounded by the size of the trace.
   const std::uint64_t most = trace_.rows.size() + 1;
   for (const TraceRow& r : trace_.rows) {
+    if (interrupted())
+      return interrupted_error();
     const bool birth = r.event == TraceEvent::fork || r.event == TraceEvent::thread;
     if (r.process > most || r.thread > most || r.file > most ||
         (birth && (r.result > static_cast<std::int64_t>(most) || r.length > most)))
@@ -189,10 +181,6 @@ Result<> Compiler::survey()
                    .context = fmt::format("row {}: a number of a process, thread or file beyond "
                                           "the count of rows",
                                           &r - trace_.rows.data() + 1)};
-    if (r.file && (r.offset > kMostFileBytes || r.length > kMostFileBytes))
-      return Error{.code = Errc::parse,
-                   .context = fmt::format("row {}: a file of more than {} bytes",
-                                          &r - trace_.rows.data() + 1, kMostFileBytes)};
     last_file_ = std::max(last_file_, r.file);
     grow(r.process);
     if (r.event == TraceEvent::exec || r.event == TraceEvent::start) {
@@ -200,43 +188,11 @@ Result<> Compiler::survey()
       epochs_.emplace_back();
     }
     epoch_of_.push_back(known[r.process].epoch);
-    UsedRanges& used = epochs_[epoch_of_.back()].used;
+    epochs_[epoch_of_.back()].used.add_row(r, page_, known[r.process].program_break);
     if (r.event == TraceEvent::fork && r.result > 0) {
       const auto child = static_cast<std::uint32_t>(r.result);
       grow(child);
       known[child] = known[r.process];
-    }
-    if (!maps_a_range(r.event) || (r.flags & kVmaSpecial && r.event == TraceEvent::vma))
-      continue;
-    // A range that the kernel refused may have any length; where it begins is enough.
-    const bool whole = r.result >= 0 || r.event == TraceEvent::brk;
-    switch (r.event) {
-      case TraceEvent::mmap:
-        used.add(whole ? as_u64(r.result) : r.address, whole ? r.length : 1);
-        break;
-      case TraceEvent::mremap:
-        used.add(r.address, whole ? r.length : 1);
-        used.add(whole ? as_u64(r.result) : r.new_address, whole ? r.new_length : 1);
-        break;
-      case TraceEvent::brk:
-        if (r.result > 0) {
-          const std::uint64_t now = as_u64(r.result);
-          std::uint64_t& before = known[r.process].program_break;
-          const std::uint64_t from = before ? std::min(before, now) : now;
-          used.add(from, std::max(before, now) - from + page_);
-          before = now;
-        }
-        break;
-      case TraceEvent::prctl:
-        if (r.flags == PR_SET_VMA)
-          used.add(r.length, whole ? r.new_length : 1);
-        break;
-      case TraceEvent::uffd_move:
-        used.add(r.address, whole ? r.length : 1);
-        used.add(r.new_address, whole ? r.length : 1);
-        break;
-      default:
-        used.add(r.address, whole && !is_touch(r.event) ? r.length : 1);
     }
   }
   for (Epoch& epoch : epochs_) {
@@ -307,7 +263,7 @@ void Compiler::add_mapping(const TraceRow& r, std::uint64_t address, std::uint64
   const std::uint32_t file = file_of(r, flags);
   if (file)
     flags &= ~as_u64(MAP_ANONYMOUS);
-  Op& op = add(r, expected < 0 ? OpKind::call_failed : OpKind::call);
+  Op& op = add(r, OpKind::call);
   op.number = SYS_mmap;
   op.a0 = address;
   op.a1 = length;
@@ -318,6 +274,24 @@ void Compiler::add_mapping(const TraceRow& r, std::uint64_t address, std::uint64
   op.expected = expected;
   if (file)
     out_.file_ops.push_back(static_cast<std::uint32_t>(out_.ops.size() - 1));
+  TraceRow mapped = r;
+  mapped.file = file;
+  process_of(r).space->apply(mapped);
+}
+
+// A mapping of a file that grows has a file that is as long.
+void Compiler::grow_files(const TraceRow& r)
+{
+  const AddressSpace& space = *process_of(r).space;
+  const auto begin = as_u64(r.result);
+  for (auto at = space.find(begin); at != space.ranges().end() && at->first < begin + r.new_length;
+       ++at) {
+    const MappedRange& range = at->second;
+    if (range.file != 0)
+      out_.file_bytes[range.file] = std::max(
+          out_.file_bytes[range.file],
+          std::min(page_up(range.offset) + (range.end - at->first), 2 * kMostReplayFileBytes));
+  }
 }
 
 void Compiler::layout_row(const TraceRow& r)
@@ -340,19 +314,59 @@ void Compiler::layout_row(const TraceRow& r)
   }
 }
 
+// Why a call that failed is not made again, or nothing: what refused it is not in a trace, so the
+// replay's might succeed, and change what the recorded one did not.
+const char* Compiler::lacks_refusal(const TraceRow& r) const
+{
+  switch (r.result) {
+    case -EPERM:
+    case -EACCES:
+      return "a call that a right, a seal or a file refused";
+    case -EAGAIN:
+      return "a call that a limit of locked memory or the moment refused";
+    default:
+      break;
+  }
+  // The whole of user space holds such a mapping, and the address space has room for a VMA: it was
+  // RLIMIT_AS, RLIMIT_DATA, overcommit or a cgroup. So was it with locked memory.
+  constexpr std::uint64_t kFits = kRecordedEnd / 2;
+  constexpr std::int32_t kMostVmas = 65530;  // vm.max_map_count as it is by default
+  const bool has_room = r.vmas >= 0 && r.vmas < kMostVmas - 1;
+  if (r.result == -ENOMEM && ((r.event == TraceEvent::mmap && r.length < kFits && has_room &&
+                               !(r.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_HUGETLB))) ||
+                              r.event == TraceEvent::mlockall))
+    return "a call that a limit of memory refused (RLIMIT_AS, RLIMIT_MEMLOCK, overcommit ...)";
+  return nullptr;
+}
+
+// Flags as they were, for the kernel to refuse the same: but no memory where it does not.
+void Compiler::failed_map_row(const TraceRow& r)
+{
+  // What a file refuses (EACCES, ENODEV, EPERM, EBADF) a file in memory does not.
+  if (!(r.flags & MAP_ANONYMOUS) || r.file)
+    return skip("a mapping of a file that failed");
+  if (r.flags & MAP_HUGETLB)
+    return skip("a mapping of huge pages that failed");
+  if (r.flags & MAP_32BIT)
+    return skip("a mapping below 2^31 that failed");
+  if (r.flags & MAP_LOCKED && r.result != -EINVAL)
+    return skip("a mapping of locked memory that failed");
+  const bool fixed = r.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+  Op& op = add(r, OpKind::call_failed);
+  op.number = SYS_mmap;
+  op.a0 = fixed ? arena(r, r.address) : 0;
+  op.a1 = r.length;
+  op.a2 = r.prot;
+  op.a3 = static_cast<std::uint32_t>(r.flags & ~as_u64(MAP_POPULATE));
+  op.a4 = ~0ull;
+  op.expected = r.result;
+  ++out_.calls;
+}
+
 void Compiler::map_row(const TraceRow& r)
 {
-  if (r.result < 0) {
-    // What a file refuses (EACCES, ENODEV, EPERM, EBADF) a file in memory does not.
-    if (!(r.flags & MAP_ANONYMOUS) || r.file)
-      return skip("a mapping of a file that failed");
-    if (r.flags & MAP_HUGETLB)
-      return skip("a mapping of huge pages that failed");
-    const bool fixed = r.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-    add_mapping(r, fixed ? arena(r, r.address) : 0, r.length, r.prot, r.flags, r.result);
-    ++out_.calls;
-    return;
-  }
+  if (r.result < 0)
+    return failed_map_row(r);
   const std::uint64_t at = arena(r, as_u64(r.result));
   // The kernel chose the address, or was told: either way it is this one now.
   const std::uint64_t fixed = r.flags & MAP_FIXED ? 0 : MAP_FIXED_NOREPLACE;
@@ -373,6 +387,10 @@ void Compiler::map_row(const TraceRow& r)
 
 void Compiler::remap_row(const TraceRow& r)
 {
+  if (r.result >= 0) {
+    process_of(r).space->apply(r);
+    grow_files(r);
+  }
   std::uint64_t flags = r.flags & 0xffff'ffff;
   std::uint64_t target = r.new_address ? arena(r, r.new_address) : 0;
   std::int64_t expected = r.result;
@@ -480,7 +498,7 @@ Result<> Compiler::birth_row(const TraceRow& r)
   op.a0 = thread;
   out_.threads = std::max(out_.threads, thread);
   if (!process) {
-    process_of(r).threads.push_back(thread);
+    process_of(r).threads.insert(thread);
     return ok();
   }
   const bool shares = r.flags & 1;
@@ -489,12 +507,13 @@ Result<> Compiler::birth_row(const TraceRow& r)
   op.a3 = shares ? std::uint32_t{kForkSharesMm} : 0;
   if (shares && options_.order == ReplayOrder::tree)
     op.a3 |= kForkWaits;
-  const LiveProcess parent = process_of(r);
   if (live_.size() <= number)
     live_.resize(number + 1);
+  const LiveProcess& parent = process_of(r);
   LiveProcess& child = live_[number];
   child = {.alive = true,
            .mm = parent.mm,
+           .space = shares ? parent.space : std::make_shared<AddressSpace>(parent.space->forked()),
            .threads = {thread},
            .slept_ns = parent.slept_ns,
            .anonymous = parent.anonymous};
@@ -519,23 +538,61 @@ void Compiler::exit_row(const TraceRow& r)
 {
   LiveProcess& process = process_of(r);
   if (r.event == TraceEvent::exit_thread) {
-    std::erase(process.threads, r.thread);
+    process.threads.erase(r.thread);
     // A process whose last thread ended is one that ended.
     if (!process.threads.empty()) {
       add(r, OpKind::exit_thread);
       return;
     }
   }
-  if (options_.pauses == ReplayPauses::exits || options_.pauses == ReplayPauses::calls)
+  // An end that the trace does not have is no row that anybody could look at.
+  const bool recorded = at_ != kNoRow;
+  if (recorded &&
+      (options_.pauses == ReplayPauses::exits || options_.pauses == ReplayPauses::calls))
     pause(r);
   add(r, OpKind::exit);
   process.alive = false;
+  process.space.reset();
+}
+
+// A further process of a recording that attached: who forked it is not known, so the first one
+// does, and it begins with an address space of its own.
+void Compiler::start_row(const TraceRow& r)
+{
+  TraceRow mother = r;
+  mother.process = 1;
+  mother.thread = live_[1].first_thread();
+  Op& op = add(mother, OpKind::fork);
+  op.a0 = r.thread;
+  op.a1 = r.process;
+  op.a2 = kNoOp;
+  op.a3 = kForkSharesMm;
+  if (options_.order == ReplayOrder::tree)
+    op.a3 |= kForkWaits;
+  out_.threads = std::max(out_.threads, r.thread);
+  if (live_.size() <= r.process)
+    live_.resize(r.process + 1);
+  live_[r.process] = {.alive = true,
+                      .mm = static_cast<std::uint32_t>(breaks_.size()),
+                      .space = std::make_shared<AddressSpace>(page_),
+                      .threads = {r.thread},
+                      .slept_ns = live_[1].slept_ns,
+                      .anonymous = {}};
+  breaks_.emplace_back();
+  if (out_.processes.size() <= r.process)
+    out_.processes.resize(r.process + 1);
+  out_.processes[r.process].first_thread = r.thread;
+  add(r, OpKind::exec);
 }
 
 Result<> Compiler::row(std::uint32_t index)
 {
   const TraceRow& r = trace_.rows[index];
   at_ = index;
+  if (r.event == TraceEvent::start && r.process != 1) {
+    start_row(r);
+    return ok();
+  }
   if (r.process >= live_.size() || !live_[r.process].alive) {
     // The end of a process that has ended: its last exit_thread was the end.
     if (r.event == TraceEvent::exit)
@@ -548,11 +605,10 @@ Result<> Compiler::row(std::uint32_t index)
   }
   LiveProcess& process = live_[r.process];
   // Somebody who is not there would be waited for for ever.
-  if (std::find(process.threads.begin(), process.threads.end(), r.thread) ==
-      process.threads.end()) {
+  if (!process.threads.contains(r.thread)) {
     if (r.event == TraceEvent::exit) {  // by the number of a thread that has ended
       TraceRow end = r;
-      end.thread = process.threads.front();
+      end.thread = process.first_thread();
       exit_row(end);
       return ok();
     }
@@ -560,6 +616,11 @@ Result<> Compiler::row(std::uint32_t index)
                  .context = fmt::format("row {}: thread {} is not alive in process {}", index + 1,
                                         r.thread, r.process)};
   }
+  if (shape_of(r.event).columns & bit(TraceColumn::result) && r.result < 0)
+    if (const char* const why = lacks_refusal(r)) {
+      skip(why);
+      return ok();
+    }
   switch (r.event) {
     case TraceEvent::start:
       break;
@@ -569,6 +630,7 @@ Result<> Compiler::row(std::uint32_t index)
       if (!(r.process == 1 && out_.ops.empty()))
         add(r, OpKind::exec);
       process.mm = static_cast<std::uint32_t>(breaks_.size());
+      process.space = std::make_shared<AddressSpace>(page_);
       process.threads = {r.thread};
       breaks_.emplace_back();
       break;
@@ -581,6 +643,7 @@ Result<> Compiler::row(std::uint32_t index)
     case TraceEvent::munmap:
       add_call(r, SYS_munmap, r.result, arena(r, r.address), r.length);
       ++out_.calls;
+      process.space->apply(r);
       break;
     case TraceEvent::mremap:
       remap_row(r);
@@ -663,7 +726,7 @@ void Compiler::end_live_processes()
     if (!live_[number].alive)
       continue;
     TraceRow end = {
-        .process = number, .thread = live_[number].threads.front(), .event = TraceEvent::exit};
+        .process = number, .thread = live_[number].first_thread(), .event = TraceEvent::exit};
     exit_row(end);
   }
 }
@@ -723,12 +786,17 @@ Result<CompiledProgram> Compiler::run()
   if (const auto surveyed = survey(); !surveyed)
     return surveyed.error();
   live_.resize(2);
-  live_[1] = {.alive = true, .threads = {trace_.rows[0].thread}};
+  live_[1] = {.alive = true,
+              .space = std::make_shared<AddressSpace>(page_),
+              .threads = {trace_.rows[0].thread},
+              .anonymous = {}};
   breaks_.emplace_back();
   out_.processes.resize(2);
   out_.processes[1].first_thread = trace_.rows[0].thread;
   out_.threads = trace_.rows[0].thread;
   for (std::uint32_t i = 0; i < trace_.rows.size(); ++i) {
+    if (interrupted())
+      return interrupted_error();
     if (const auto done = row(i); !done)
       return done.error();
     const TraceRow& r = trace_.rows[i];
@@ -779,41 +847,58 @@ BusiestMoment busiest_moment(const Trace& trace)
   struct Space {
     std::int64_t vmas = 0;
     std::int64_t special = 0;
+    std::int64_t users = 0;  // living processes
   };
   std::vector<Space> spaces;
   std::map<std::uint32_t, std::size_t> space_of;  // of each living process
+  std::int64_t all = 0;                           // of each living process, summed up
+  auto leave = [&](std::uint32_t process) {
+    const auto found = space_of.find(process);
+    if (found == space_of.end())
+      return;
+    Space& space = spaces[found->second];
+    all -= space.vmas - space.special;
+    --space.users;
+    space_of.erase(found);
+  };
+  auto enter = [&](std::uint32_t process, std::size_t index) {
+    leave(process);
+    space_of[process] = index;
+    ++spaces[index].users;
+    all += spaces[index].vmas - spaces[index].special;
+  };
   BusiestMoment busiest;
-  std::int64_t most = 0;
-  for (std::uint32_t i = 0; i < trace.rows.size(); ++i) {
+  for (std::uint32_t i = 0; i < trace.rows.size() && !interrupted(); ++i) {
     const TraceRow& r = trace.rows[i];
     if (r.event == TraceEvent::exit) {
-      space_of.erase(r.process);
+      leave(r.process);
       continue;
     }
     if (r.event == TraceEvent::exec || !space_of.contains(r.process)) {
-      space_of[r.process] = spaces.size();
       spaces.emplace_back();
+      enter(r.process, spaces.size() - 1);
     }
-    const std::size_t space = space_of[r.process];
+    const std::size_t index = space_of[r.process];
+    auto change = [&](std::int64_t vmas, std::int64_t special) {
+      Space& space = spaces[index];
+      all += space.users * ((vmas - space.vmas) - (special - space.special));
+      space.vmas = vmas;
+      space.special = special;
+    };
     if (r.vmas >= 0)
-      spaces[space].vmas = r.vmas;
+      change(r.vmas, spaces[index].special);
     if (r.event == TraceEvent::vma && (r.flags & kVmaSpecial))
-      ++spaces[space].special;
+      change(spaces[index].vmas, spaces[index].special + 1);
     if (r.event == TraceEvent::fork && r.result > 0) {
-      const bool shares = r.flags & 1;
-      space_of[static_cast<std::uint32_t>(r.result)] = shares ? space : spaces.size();
-      if (!shares)
-        spaces.push_back(Space(spaces[space]));
+      if (r.flags & 1) {
+        enter(static_cast<std::uint32_t>(r.result), index);
+      } else {
+        spaces.push_back({.vmas = spaces[index].vmas, .special = spaces[index].special});
+        enter(static_cast<std::uint32_t>(r.result), spaces.size() - 1);
+      }
     }
-    if (known_vmas(trace, i) < 0)
-      continue;
-    std::int64_t all = 0;
-    for (const auto& [process, index] : space_of)
-      all += spaces[index].vmas - spaces[index].special;
-    if (all > most) {
-      most = all;
+    if (known_vmas(trace, i) >= 0 && all > busiest.vmas)
       busiest = {.row = i, .vmas = all};
-    }
   }
   return busiest;
 }

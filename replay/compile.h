@@ -43,6 +43,13 @@ struct CompileOptions {
   bool droppable = true;
 };
 
+// Rows that are not replayed, by reason.
+struct RowsLeftOut {
+  std::string why;
+  std::uint64_t rows = 0;
+  std::uint32_t first = kNoRow;
+};
+
 struct CompiledProgram {
   // Strict: one sequence. Tree: one after the other the sequences of the processes.
   // A4 of a call that maps a file is the file's number here: the conductor knows descriptors.
@@ -64,8 +71,7 @@ struct CompiledProgram {
   std::uint64_t mappings = 0;  // calls of ours for `vma` rows
   std::uint64_t touches = 0;
   std::uint64_t not_replayed = 0;
-  std::uint32_t first_not_replayed = kNoRow;
-  std::string why_not_replayed;  // of the first
+  std::vector<RowsLeftOut> left_out;  // in order of their first rows
 };
 
 // How many VMAs, special ones included, the trace says there are after the row (before it, of an

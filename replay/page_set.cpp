@@ -22,10 +22,11 @@ bool PageSet::add(std::uint64_t page)
   return true;
 }
 
-void PageSet::add(std::uint64_t begin, std::uint64_t end)
+std::uint64_t PageSet::add(std::uint64_t begin, std::uint64_t end)
 {
   if (begin >= end)
-    return;
+    return 0;
+  const std::uint64_t before = size_;
   auto at = runs_.upper_bound(begin);
   if (at != runs_.begin() && std::prev(at)->second >= begin)
     --at;
@@ -37,6 +38,7 @@ void PageSet::add(std::uint64_t begin, std::uint64_t end)
   }
   runs_.emplace_hint(at, begin, end);
   size_ += end - begin;
+  return size_ - before;
 }
 
 PageSet PageSet::extract(std::uint64_t begin, std::uint64_t end)
@@ -102,13 +104,12 @@ void WrittenPages::adopt()
   });
 }
 
-void WrittenPages::write(std::uint64_t page)
+void WrittenPages::write(std::uint64_t begin, std::uint64_t end)
 {
   // Children end in any order: fork() and forget() look at the other layers.
   if (!layers_.empty() && layers_.back().use_count() == 1)
     adopt();
-  if (own_.add(page))
-    ++*total_;
+  *total_ += end - begin == 1 ? std::uint64_t{own_.add(begin)} : own_.add(begin, end);
 }
 
 void WrittenPages::forget(std::uint64_t begin, std::uint64_t end)

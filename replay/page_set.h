@@ -18,7 +18,8 @@ class PageSet
  public:
   // Whether it is new.
   bool add(std::uint64_t page);
-  void add(std::uint64_t begin, std::uint64_t end);
+  // How many of them are new.
+  std::uint64_t add(std::uint64_t begin, std::uint64_t end);
   // How many of [begin, end) were there.
   std::uint64_t remove(std::uint64_t begin, std::uint64_t end);
   // The part of [begin, end), taken out.
@@ -48,7 +49,8 @@ class WrittenPages
   WrittenPages(WrittenPages&& other) noexcept;
   WrittenPages& operator=(WrittenPages&&) = delete;
   ~WrittenPages();
-  void write(std::uint64_t page);
+  void write(std::uint64_t page) { write(page, page + 1); }
+  void write(std::uint64_t begin, std::uint64_t end);
   void forget(std::uint64_t begin, std::uint64_t end);
   void move(std::uint64_t begin, std::uint64_t end, std::uint64_t to);
   WrittenPages fork();

@@ -17,8 +17,9 @@ inline constexpr std::uint64_t kPlayerText = 0x10000000;  // cmake/ReplayPlayer.
 inline constexpr std::uint64_t kControlAddress = 1ull << 34;
 inline constexpr std::uint64_t kProgramAddress = 1ull << 35;
 inline constexpr std::uint64_t kReplayArenaBegin = 1ull << 36;
-// Stack, vdso and the kernel's own choices (mmap_base) are above on both architectures.
-inline constexpr std::uint64_t kReplayArenaEnd = 1ull << 46;
+// Stack, vdso and the kernel's own choices (mmap_base) are above on both architectures: at 2^47
+// on x86-64, without randomisation and with a stack of 1 GiB.
+inline constexpr std::uint64_t kReplayArenaEnd = (1ull << 47) - (1ull << 39);
 // A signal frame takes some 3 KiB with AVX-512 state, and the player's own frames little.
 inline constexpr std::uint64_t kReplayStackBytes = 32 << 10;
 inline constexpr std::uint32_t kNoOp = 0xffffffff;
@@ -41,13 +42,14 @@ enum class OpKind : std::uint8_t {
 
 enum ForkFlags : std::uint32_t { kForkSharesMm = 1, kForkWaits = 2 };
 
-// A call's outcome, a byte an op, written only when it is not as recorded.
+// A call's or touch's outcome, a byte an op, written only when it is not as recorded.
 enum class Divergence : std::uint8_t {
   none,
   other_errno,
   failed,     // recorded as a success
   succeeded,  // recorded as a failure
   other_value,
+  refused,  // a touch that ended in SIGSEGV or SIGBUS
 };
 
 struct Op {

@@ -174,6 +174,11 @@ int first_steps(void* data)
   ::setrlimit(RLIMIT_CORE, &no_core);
   raise_limit(RLIMIT_STACK, 1ul << 30);  // of recorded stacks, which grow in the arena
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+  // Should memory run out after all, the replay goes and not the user's other programs.
+  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    [[maybe_unused]] const ssize_t wrote = ::write(fd, "1000", 4);
+    ::close(fd);
+  }
   ::syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
   for (const int fd : *steps.kept_fds)
     if (::fcntl(fd, F_SETFD, 0) < 0)
@@ -505,11 +510,18 @@ Result<> Conductor::look()
     return Error{.code = Errc::interrupted, .context = "interrupted"};
   look_at_pauses();
   std::uint64_t progress = living_.size();
-  for (Control& copy : state_.copies)
-    for (std::uint32_t n = 1; n <= state_.program.threads; ++n)
-      progress += copy.thread(n).at;
   const std::uint64_t now = monotonic_ns();
-  if (progress != progress_) {
+  // Who waits for its recorded time is not stuck.
+  bool sleeps = false;
+  for (Control& copy : state_.copies)
+    for (std::uint32_t n = 1; n <= state_.program.threads; ++n) {
+      const std::uint32_t at = copy.thread(n).at;
+      progress += at;
+      const Op& op = state_.program.ops[at];
+      sleeps = sleeps ||
+               (op.kind == OpKind::sleep && op.thread == n && copy.header().begin_ns + op.a0 > now);
+    }
+  if (progress != progress_ || sleeps) {
     progress_ = progress;
     progress_ns_ = now;
   } else if (now - progress_ns_ >
@@ -581,13 +593,15 @@ ReplayOutcome Conductor::outcome()
                            .touches = program.touches * copies,
                            .threads = program.threads * copies,
                            .not_replayed = program.not_replayed * copies,
-                           .first_not_replayed = program.first_not_replayed,
-                           .why_not_replayed = program.why_not_replayed};
+                           .left_out = program.left_out};
+  for (RowsLeftOut& rows : outcome.left_out)
+    rows.rows *= copies;
   for (const auto& process : program.processes)
     outcome.processes += process.exit_op != kNoOp ? copies : 0;
   std::uint64_t wrong = 0;
   for (Control& copy : state_.copies) {
     std::uint64_t diverged = 0;
+    const std::uint64_t refused_before = outcome.refused;
     std::uint32_t first_row = kNoRow;
     for (std::uint32_t n = 1; n <= program.threads; ++n) {
       const ThreadState& thread = copy.thread(n);
@@ -601,14 +615,22 @@ ReplayOutcome Conductor::outcome()
                          .expected = program.ops[thread.first_diverged].expected,
                          .found = thread.found};
     }
-    for (std::size_t op = 0; diverged && op < program.ops.size(); ++op) {
+    std::uint64_t refused = outcome.refused - refused_before;
+    for (std::size_t op = 0; (diverged || refused) && op < program.ops.size(); ++op) {
       if (copy.results()[op] == Divergence::none)
         continue;
+      if (copy.results()[op] == Divergence::refused) {
+        --refused;
+        if (&copy == state_.copies.data() && !program.is_layout(static_cast<std::uint32_t>(op)))
+          outcome.refused_rows.push_back(program.rows[op]);
+        continue;
+      }
       ++(program.is_layout(static_cast<std::uint32_t>(op)) ? outcome.mappings_failed : wrong);
       --diverged;
     }
   }
   outcome.as_recorded = outcome.calls - wrong;
+  std::ranges::sort(outcome.refused_rows);
   return outcome;
 }
 

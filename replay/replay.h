@@ -61,12 +61,12 @@ struct ReplayOutcome {
   std::uint64_t mappings_failed = 0;  // of `vma` rows, which are no calls of the program
   std::optional<FirstDivergence> first;
   std::uint64_t touches = 0;
-  std::uint64_t refused = 0;  // touches that ended in SIGSEGV or SIGBUS
+  std::uint64_t refused = 0;                // touches that ended in SIGSEGV or SIGBUS
+  std::vector<std::uint32_t> refused_rows;  // ascending; of the first copy, without layouts'
   std::uint64_t processes = 0;
   std::uint64_t threads = 0;
-  std::uint64_t not_replayed = 0;  // rows; why: of the first
-  std::uint32_t first_not_replayed = kNoRow;
-  std::string why_not_replayed;
+  std::uint64_t not_replayed = 0;     // rows
+  std::vector<RowsLeftOut> left_out;  // why
 };
 
 class PreparedReplay

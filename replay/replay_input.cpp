@@ -4,32 +4,58 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <filesystem>
 
-#include "base/files.h"
-#include "base/text.h"
+#include "replay/machine_room.h"
 #include "replay/trace_io.h"
 
 namespace rmaplab
 {
 
-Result<ReplayInput> read_replay_input(const std::string& path, int copies)
+namespace
 {
+
+Error too_large(const std::string& path, const std::string& lack)
+{
+  return {.code = Errc::unsupported,
+          .context = fmt::format("{}: {} (--force plays it)", path, lack)};
+}
+
+}  // namespace
+
+Result<ReplayInput> read_replay_input(const std::string& path, int copies, ReplayRoom check)
+{
+  const MachineRoom room = read_machine_room();
+  const bool checks = check == ReplayRoom::must_suffice;
+  // What is needed is known before the rows are held: of a pipe, which is read once, only after.
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) {
+    const auto needs = validate_trace_file(path, room.huge_pages);
+    if (!needs)
+      return needs.error();
+    if (const auto lack = lack_of_room(*needs, static_cast<std::uint64_t>(copies), room);
+        lack && checks)
+      return too_large(path, *lack);
+  }
   auto trace = read_trace(path);
   if (!trace)
     return trace.error();
-  auto needs = validate_trace(path, *trace);
+  ReplayInput input{.trace = *std::move(trace), .needs = {}, .outside = {}};
+  auto needs = validate_trace(path, input.trace, room.huge_pages, &input.outside);
   if (!needs)
     return needs.error();
-  const auto text = read_file("/proc/meminfo");
-  const std::uint64_t available =
-      text ? meminfo_bytes(*text, "MemAvailable").value_or(UINT64_MAX) : UINT64_MAX;
-  const std::uint64_t bytes = needs->peak_pages() * trace->header.page_size;
-  if (bytes > available / 4 * 3 / static_cast<std::uint64_t>(copies))
-    return Error{.code = Errc::unsupported,
-                 .context = fmt::format("{}: {} x {} MiB of touched pages are more than three "
-                                        "quarters of the {} MiB of memory that are available",
-                                        path, copies, bytes >> 20, available >> 20)};
-  return ReplayInput{.trace = *std::move(trace), .needs = *std::move(needs)};
+  if (const auto lack = lack_of_room(*needs, static_cast<std::uint64_t>(copies), room);
+      lack && checks)
+    return too_large(path, *lack);
+  input.needs = *std::move(needs);
+  return input;
+}
+
+Error with_name(Error error, const std::string& path, const std::string& name)
+{
+  if (const auto at = error.context.find(path); !path.empty() && at != std::string::npos)
+    error.context.replace(at, path.size(), name);
+  return error;
 }
 
 std::string value_text(std::int64_t value)
@@ -42,6 +68,12 @@ std::string value_text(std::int64_t value)
 std::string place_of(const std::string& path, const Trace& trace, std::size_t row)
 {
   return fmt::format("{}:{}", path, trace.first_line + row);
+}
+
+std::string left_out_text(const RowsLeftOut& rows, const std::string& path, const Trace& trace)
+{
+  return fmt::format("{} row{} not replayed, the first is {}: {}\n", rows.rows,
+                     rows.rows == 1 ? "" : "s", place_of(path, trace, rows.first), rows.why);
 }
 
 }  // namespace rmaplab

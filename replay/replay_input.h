@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "replay/replay.h"
@@ -15,15 +16,23 @@ namespace rmaplab
 struct ReplayInput {
   Trace trace;
   TraceNeeds needs;
+  std::vector<std::uint32_t> outside;  // rows, ascending: touches of no mapping of the trace
 };
 
-// Errc::unsupported when `copies` replays at once would take more than three quarters of the
-// memory that is available.
-Result<ReplayInput> read_replay_input(const std::string& path, int copies);
+// Whether a replay is refused that this machine has no room for (replay/machine_room.h).
+enum class ReplayRoom { must_suffice, as_it_is };
 
+// Errc::unsupported when `copies` replays at once have no room; before the rows are held.
+Result<ReplayInput> read_replay_input(const std::string& path, int copies,
+                                      ReplayRoom check = ReplayRoom::must_suffice);
+
+// The error with another name for the trace: what the user called a file that was copied.
+Error with_name(Error error, const std::string& path, const std::string& name);
 // A result of a call, for a person: "-12 (Cannot allocate memory)", "0x1000000000", "3".
 std::string value_text(std::int64_t value);
 // "TRACE:LINE" of a row.
 std::string place_of(const std::string& path, const Trace& trace, std::size_t row);
+// A line: how many rows are not replayed, where the first is, and why.
+std::string left_out_text(const RowsLeftOut& rows, const std::string& path, const Trace& trace);
 
 }  // namespace rmaplab

@@ -191,6 +191,11 @@ std::string pages_text(std::uint64_t pages, std::uint64_t page_size)
   return fmt::format("{} page{} ({})", count_text(pages), pages == 1 ? "" : "s", size);
 }
 
+double mebibytes(std::uint64_t bytes)
+{
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
 std::string header_text(const TraceHeader& header)
 {
   std::string text = line("command", header.command);
@@ -200,6 +205,12 @@ std::string header_text(const TraceHeader& header)
   if (header.lost > 0)
     whole += fmt::format("; {} events LOST", count_text(header.lost));
   text += line("recorded", whole);
+  if (!header.ended.empty())
+    text += line("", header.ended);
+  if (const std::string seen = seen_text(header); !seen.empty())
+    text += line("not recorded", seen);
+  for (const auto& [name, value] : header.settings)
+    text += line(&name == &header.settings.begin()->first ? "settings" : "", name + " " + value);
   std::size_t shown = 0;
   for (const auto& [number, name] : header.files) {
     if (++shown > kMostFilesShown) {
@@ -212,6 +223,15 @@ std::string header_text(const TraceHeader& header)
 }
 
 }  // namespace
+
+std::string seen_text(const TraceHeader& header)
+{
+  std::string text;
+  for (const auto& [name, count] : header.seen)
+    if (count > 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count_text(count));
+  return text;
+}
 
 std::string draw_curve(const std::vector<CurvePoint>& points, std::size_t width, std::size_t height)
 {
@@ -255,9 +275,9 @@ std::string draw_curve(const std::vector<CurvePoint>& points, std::size_t width,
   return text;
 }
 
-Result<TraceSummary> summarize_trace(TraceReader reader)
+Result<TraceSummary> summarize_trace(TraceReader reader, HugePages huge_pages)
 {
-  TraceValidator validator(reader.name(), reader.header());
+  TraceValidator validator(reader.name(), reader.header(), huge_pages);
   Summing summing(reader.header().page_size);
   TraceRow row;
   for (;;) {
@@ -279,12 +299,12 @@ Result<TraceSummary> summarize_trace(TraceReader reader)
   return summary;
 }
 
-Result<TraceSummary> summarize_trace(const std::filesystem::path& path)
+Result<TraceSummary> summarize_trace(const std::filesystem::path& path, HugePages huge_pages)
 {
   auto reader = TraceReader::open(path);
   if (!reader)
     return reader.error();
-  return summarize_trace(*std::move(reader));
+  return summarize_trace(*std::move(reader), huge_pages);
 }
 
 std::string to_text(const TraceSummary& summary)
@@ -322,6 +342,11 @@ std::string to_text(const TraceSummary& summary)
   text += line("memory", fmt::format("at most {} private at a time, {} of files and shared memory",
                                      pages_text(needs.peak_private_pages, page_size),
                                      pages_text(needs.file_pages, page_size)));
+  text += line("replay takes",
+               fmt::format("at most {:.1f} MiB, page tables and the kernel's objects included, and "
+                           "{:.1f} MiB for its rows; {} file{}",
+                           mebibytes(needs.memory_bytes()), mebibytes(needs.rows * kReplayRowBytes),
+                           count_text(needs.files), needs.files == 1 ? "" : "s"));
   if (summary.allocations_known)
     text += line("allocated",
                  fmt::format("{} vm_area_struct, {} anon_vma, {} anon_vma_chain",

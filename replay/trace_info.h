@@ -42,9 +42,12 @@ struct TraceSummary {
 };
 
 // Validates on the way, in memory that does not grow with the rows.
-Result<TraceSummary> summarize_trace(TraceReader reader);
-Result<TraceSummary> summarize_trace(const std::filesystem::path& path);
+Result<TraceSummary> summarize_trace(TraceReader reader, HugePages huge_pages = HugePages::advised);
+Result<TraceSummary> summarize_trace(const std::filesystem::path& path,
+                                     HugePages huge_pages = HugePages::advised);
 std::string to_text(const TraceSummary& summary);
+// "mbind 3, mseal 1": what the recorder saw and the trace does not have; "" where nothing.
+std::string seen_text(const TraceHeader& header);
 // A curve as `height` lines of `width` columns, each column the highest count of its part of
 // the time, with the scale at its left.
 std::string draw_curve(const std::vector<CurvePoint>& points, std::size_t width,

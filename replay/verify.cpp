@@ -57,6 +57,30 @@ VmaFidelity VmaLedger::fidelity() const
   return all;
 }
 
+TouchFidelity touch_fidelity(const Trace& trace, const std::vector<std::uint32_t>& outside,
+                             const std::vector<std::uint32_t>& refused, std::uint64_t played)
+{
+  TouchFidelity sums;
+  sums.outside = outside.size();
+  for (std::size_t i = 0; i < trace.rows.size(); ++i) {
+    const TraceRow& r = trace.rows[i];
+    if (!is_touch(r.event))
+      continue;
+    ++sums.recorded;
+    TouchFidelity::Process& process = sums.processes[r.process];
+    ++process.touches;
+    const auto row = static_cast<std::uint32_t>(i);
+    if (!std::ranges::binary_search(refused, row) || std::ranges::binary_search(outside, row))
+      continue;
+    ++process.refused;
+    ++sums.refused;
+    if (!sums.first)
+      sums.first = i;
+  }
+  sums.missing = sums.recorded - std::min(played, sums.recorded);
+  return sums;
+}
+
 ObjectLedger::ObjectLedger(const Trace& trace) : lives_(lives_of(trace)) {}
 
 ObjectLedger::Lives ObjectLedger::lives_of(const Trace& trace)
@@ -73,6 +97,9 @@ ObjectLedger::Lives ObjectLedger::lives_of(const Trace& trace)
   };
   for (std::size_t i = 0; i < trace.rows.size(); ++i) {
     const TraceRow& r = trace.rows[i];
+    // In the replay a further process of an attached tree is forked first, a life of its own.
+    if (r.event == TraceEvent::start && r.process != 1)
+      ++count[r.process];
     if (r.event == TraceEvent::exec || r.event == TraceEvent::start || !current.contains(r.process))
       begin(r.process).laid_out = r.event == TraceEvent::exec || r.event == TraceEvent::start;
     const std::size_t index = current[r.process];

@@ -54,6 +54,25 @@ class VmaLedger
   VmaFidelity sums_;
 };
 
+// Page touches: what faulted when it was recorded is touched in a replay.
+struct TouchFidelity {
+  struct Process {
+    std::uint64_t touches = 0;
+    std::uint64_t refused = 0;
+  };
+  std::uint64_t recorded = 0;
+  std::uint64_t outside = 0;  // of them: no mapping of the trace allows them
+  std::uint64_t missing = 0;  // not played
+  std::uint64_t refused = 0;  // SIGSEGV or SIGBUS, though not outside
+  std::uint64_t equal() const { return recorded - missing - refused; }
+  std::map<std::uint32_t, Process> processes;  // by number; those that touched anything
+  std::optional<std::size_t> first;            // row of the first that was refused
+};
+
+// `outside` and `refused` are rows, ascending; `played` is how many were touched.
+TouchFidelity touch_fidelity(const Trace& trace, const std::vector<std::uint32_t>& outside,
+                             const std::vector<std::uint32_t>& refused, std::uint64_t played);
+
 // vm_area_struct, anon_vma, anon_vma_chain, in the order of the trace's alloc_* rows.
 inline constexpr std::size_t kTraceObjects = 3;
 using ObjectCounts = std::array<std::int64_t, kTraceObjects>;

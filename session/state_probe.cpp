@@ -6,6 +6,7 @@
 #include "probes/vma_count.h"
 #include "replay/program.h"
 #include "session/probes.h"
+#include "session/replay_workload.h"
 #include "session/rmap_oracle.h"
 #include "workloads/arena.h"
 
@@ -15,9 +16,9 @@ namespace rmaplab
 namespace
 {
 
-// A replay's arena begins where that of workloads does, and is longer.
-static_assert(kArenaBegin == kReplayArenaBegin && kArenaEnd < kReplayArenaEnd);
-constexpr AddressRange kArenas = {.begin = kReplayArenaBegin, .end = kReplayArenaEnd};
+// A replay's is where other processes have their program, too.
+constexpr AddressRange kWorkloads = {.begin = kArenaBegin, .end = kArenaEnd};
+constexpr AddressRange kReplays = {.begin = kReplayArenaBegin, .end = kReplayArenaEnd};
 
 using CacheUse = std::vector<Result<SlabUsage>>;  // in the order of kRmapCaches
 
@@ -25,7 +26,8 @@ class StateProbe : public PassProbe
 {
  public:
   StateProbe(const Plan& plan, const PlannedCase& planned)
-      : oracle_(plan.probe_fd, RmapOracle::kInState)
+      : oracle_(plan.probe_fd, RmapOracle::kInState),
+        arena_(planned.workload->name == kReplayWorkload ? kReplays : kWorkloads)
   {
     if (planned.workload->holds_nothing && !planned.values.empty())
       holds_nothing_ = planned.workload->holds_nothing(planned.values);
@@ -52,7 +54,7 @@ class StateProbe : public PassProbe
       return;
     after_ = read_settled_slab_usage();
     for (const pid_t pid : processes) {
-      counts_.push_back(read_vma_count("/proc", pid, kArenas));
+      counts_.push_back(read_vma_count("/proc", pid, arena_));
       if (auto left = read_map_count_headroom("/proc", pid);
           !headroom_ || (left && *headroom_ && *left < **headroom_))
         headroom_.emplace(std::move(left));
@@ -123,6 +125,7 @@ class StateProbe : public PassProbe
   }
 
   RmapOracle oracle_;
+  AddressRange arena_;
   std::string holds_nothing_;
   CacheUse before_;
   CacheUse after_;

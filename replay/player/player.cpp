@@ -278,7 +278,10 @@ void on_fault(int, siginfo_t*, void* context)
     pc = static_cast<Pc>(bits(rmap_store_past));
   else
     leave(kPlayerCrashed);
-  ++reinterpret_cast<ThreadState*>(self)->refused;
+  auto* const thread = reinterpret_cast<ThreadState*>(self);
+  ++thread->refused;
+  reinterpret_cast<Divergence*>(kControlAddress + control().results)[thread->at] =
+      Divergence::refused;
 }
 
 void catch_faults()

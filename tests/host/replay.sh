@@ -76,10 +76,49 @@ start; kill -KILL $replay; wait $replay 2>/dev/null; expect_gone "kill -9"
 start; kill -INT $replay; wait $replay; status=$?; expect_status 130; expect_gone "Ctrl-C"
 # A process of the replay that is killed ends all of it, with one line.
 start; kill -KILL "$(echo "$alive" | tail -n 1)"; wait $replay; status=$?
-expect_status 1; expect_one_line err; expect err 'ended early.*signal 9'; expect_gone "a kill"
+expect_status 1; expect err 'ended early.*signal 9'; expect_gone "a kill"
 
-run "$RMAPLAB" replay "$work/long" --pace recorded --timeout 1
-expect_status 1; expect_one_line err; expect err 'no progress for 1 s'
+expect err '^rmaplab: at its recorded pace it takes 9000000.0 s$'
 
 run "$RMAPLAB" replay "$work/nosuch"
 expect_status 2
+
+# What the machine has no room for is refused before it starts, with the figure; so is what no
+# replay can hold, by `trace info` as well.
+hostile() {  # ROW...
+  sed -n '/^0,1,1,exec/q;p' "$work/short"
+  printf '%s\n' '0,1,1,exec,,,,,,,,,,' "$@" '0,1,1,exit,,,,,,,,,,'
+}
+huge=$((64 << 40))
+hostile "0,1,1,mmap,0x0,$huge,,,0x8022,0x3,0,,0x7f0000000000," >"$work/populate"
+hostile '0,1,1,mlockall,,,,,0x3,,,,0,' "0,1,1,mmap,0x0,$huge,,,0x22,0x3,0,,0x7f0000000000," >"$work/mlockall"
+hostile "0,1,1,mmap,0x0,$huge,,,0x8001,0x3,1,0,0x7f0000000000," >"$work/shared"
+for name in populate mlockall shared; do
+  sed -i "s/0x7f0000000000/0x100000000000/" "$work/$name"
+  for command in replay 'trace verify'; do
+    run "$RMAPLAB" $command "$work/$name"
+    expect_status 2; expect_one_line err; expect err "$name: a replay takes up to [0-9]{8,} MiB .* has left"
+  done
+  run "$RMAPLAB" trace info "$work/$name"
+  expect_status 0; expect out '^replay takes +at most [0-9]{8,}'; expect out '^not here: a replay takes up to'
+done
+hostile '0,1,1,mmap,0x0,4096,,,0x2,0x1,1000,,0x7f0000000000,' >"$work/file"
+for command in replay 'trace verify' 'trace info'; do
+  run "$RMAPLAB" $command "$work/file"
+  expect_status 2; expect_one_line err; expect err 'file:11: file is 1000, expected'
+done
+
+# A trace that ends before its program has verdicts, too.
+sed -n '/^0,1,1,fork/q;p' "$work/short" >"$work/noexit"
+run "$RMAPLAB" trace verify "$work/noexit"
+[ "$status" = 1 ] || fail "exit status $status"
+expect out '^1 calls as recorded +1 of 1 '; expect out '^4 page touches +1 of 1 '
+
+# One Ctrl-C ends a command that only reads and computes.
+{ sed -n '/^0,1,1,exec/q;p' "$work/short"
+  echo '0,1,1,exec,,,,,,,,,,'
+  awk 'BEGIN {for (i = 0; i < 6000000; ++i) print "0,1,1,brk,0x0,,,,,,,,0x1000,"}'; } >"$work/much"
+"$RMAPLAB" trace info "$work/much" >"$work/out" 2>"$work/err" &
+reads=$!
+until grep -q '^State' "/proc/$reads/status" && ls -l "/proc/$reads/fd" 2>/dev/null | grep -q much; do sleep 0.05; done
+kill -INT $reads; wait $reads; status=$?; expect_status 130

@@ -15,6 +15,7 @@ for trace in "$traces"/*.csv.zst; do
   expect out '^1 calls as recorded .* 100.000 %$'
   uncounted=$(sed -n 's/^3 objects allocated: not counted: //p' "$work/out")
   [ -n "$uncounted" ] || expect out '^3 objects allocated .* (100|99)\.[0-9]* %$'
+  expect out '^4 page touches .* 100.000 %$'
 done
 [ -z "$uncounted" ] || echo "SKIP: objects of replays: $uncounted"
 

@@ -189,5 +189,18 @@ TEST(AddressSpace, AChildLacksWhatDontforkTookOut)
   EXPECT_EQ(space.forked().ranges().size(), 3u);
 }
 
+TEST(AddressSpace, ParentAndChildChangeApart)
+{
+  AddressSpace parent(4096);
+  parent.map(0x10000, {.end = 0x20000, .prot = PROT_READ});
+  AddressSpace child = parent.forked();
+  EXPECT_EQ(&child.ranges(), &parent.ranges());  // not copied before
+  child.unmap(0x10000, 0x18000);
+  EXPECT_EQ(child.ranges().begin()->first, 0x18000u);
+  EXPECT_EQ(parent.ranges().begin()->first, 0x10000u);
+  parent.unmap(0x10000, 0x20000);
+  EXPECT_EQ(child.ranges().size(), 1u);
+}
+
 }  // namespace
 }  // namespace rmaplab

@@ -75,6 +75,8 @@ TEST(ArenaMap, AnAddressOfTheKernelStaysOne)
   const ArenaMap map = map_of({});
   EXPECT_GT(*map.translate(0xffff'8000'0000'0123), kRecordedEnd);
   EXPECT_GT(*map.translate(kRecordedEnd), kRecordedEnd);
+  // Near the end of all addresses a range wraps, which the kernel sees.
+  EXPECT_EQ(*map.translate(~std::uint64_t{4095}), ~std::uint64_t{4095});
 }
 
 TEST(ArenaMap, ARangeOfAnyLengthIsCutOff)

@@ -130,8 +130,7 @@ TEST(Compile, NumbersBeyondTheCountOfRowsAreRefused)
   for (const TraceRow& hostile :
        {TraceRow{.event = TraceEvent::fork, .length = 1u << 31, .result = 2},
         TraceRow{.event = TraceEvent::thread, .result = 1ll << 40},
-        TraceRow{.event = TraceEvent::mmap, .file = ~0u},
-        TraceRow{.event = TraceEvent::mmap, .length = ~0ull, .file = 1}}) {
+        TraceRow{.event = TraceEvent::mmap, .file = ~0u}}) {
     const auto program = compile(TraceBuilder().row(hostile).exit().take(), {});
     ASSERT_FALSE(program);
     EXPECT_EQ(program.error().code, Errc::parse);
@@ -198,8 +197,52 @@ TEST(Compile, AnAdviceThatTakesPagesFromTheMachineIsLeftOut)
           .exit()
           .take());
   EXPECT_EQ(program.not_replayed, 1u);
-  EXPECT_EQ(program.first_not_replayed, 2u);
+  ASSERT_EQ(program.left_out.size(), 1u);
+  EXPECT_EQ(program.left_out[0].first, 2u);
   EXPECT_EQ(program.ops.size(), 2u);
+}
+
+TEST(Compile, WhatARightOrALimitRefusedIsLeftOutByReason)
+{
+  auto failed = [](std::uint64_t length, int result, std::uint64_t flags = kTestPrivate,
+                   std::int32_t vmas = 20) {
+    return TraceRow{.event = TraceEvent::mmap,
+                    .length = length,
+                    .flags = flags,
+                    .prot = PROT_READ,
+                    .result = result,
+                    .vmas = vmas};
+  };
+  const auto program = compiled(TraceBuilder()
+                                    .map(kAt, 2)
+                                    .protect(kAt, 1, PROT_READ, -13)
+                                    .protect(kAt, 1, PROT_READ, -1)
+                                    .row(failed(32 << 20, -12))
+                                    .row(failed(1ull << 62, -12))
+                                    .row(failed(32 << 20, -12, kTestPrivate, 65530))
+                                    .row(failed(kPage, -11, kTestPrivate | MAP_LOCKED))
+                                    .exit()
+                                    .take());
+  EXPECT_EQ(program.calls, 3u);
+  EXPECT_EQ(program.not_replayed, 4u);
+  ASSERT_EQ(program.left_out.size(), 3u);
+  EXPECT_EQ(program.left_out[0].rows, 2u);
+  EXPECT_EQ(program.left_out[0].first, 2u);
+  EXPECT_EQ(program.left_out[1].first, 4u);
+  EXPECT_EQ(program.left_out[2].first, 7u);
+}
+
+TEST(Compile, AFailedMappingFillsNothingWhereItSucceeds)
+{
+  const auto program = compiled(TraceBuilder()
+                                    .row({.event = TraceEvent::mmap,
+                                          .length = 1ull << 62,
+                                          .flags = kTestPrivate | MAP_POPULATE,
+                                          .prot = PROT_READ,
+                                          .result = -12})
+                                    .exit()
+                                    .take());
+  EXPECT_EQ(program.ops[0].a3 & MAP_POPULATE, 0u);
 }
 
 TEST(Compile, NoRangeBeginsOutsideTheArena)

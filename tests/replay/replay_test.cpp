@@ -173,7 +173,7 @@ TEST(Replay, TheFirstDivergenceIsNamed)
 {
   const auto outcome = played(TraceBuilder()
                                   .map(kAt, 1)
-                                  .protect(kAt, 1, PROT_READ, -13)
+                                  .protect(kAt, 1, PROT_READ, -12)
                                   .protect(kAt + 16 * kPage, 1, PROT_READ)
                                   .exit()
                                   .take());
@@ -181,7 +181,7 @@ TEST(Replay, TheFirstDivergenceIsNamed)
   EXPECT_EQ(outcome.as_recorded, 1u);
   ASSERT_TRUE(outcome.first);
   EXPECT_EQ(outcome.first->row, 2u);
-  EXPECT_EQ(outcome.first->expected, -13);
+  EXPECT_EQ(outcome.first->expected, -12);
   EXPECT_EQ(outcome.first->found, 0);
 }
 
@@ -381,6 +381,47 @@ TEST(Replay, AnUnfinishedRecordingEndsItsProcesses)
   EXPECT_EQ(outcome.processes, 2u);
 }
 
+TEST(Replay, AnEndThatTheTraceLacksIsNoRowToLookAt)
+{
+  const Trace trace = TraceBuilder().fork(2, 2).as(2, 2).map(kAt, 1).take();
+  std::vector<std::uint32_t> rows;
+  ReplayOptions options = {.timeout_s = 20, .pauses = ReplayPauses::calls};
+  options.look = [&](std::uint32_t, pid_t, std::uint32_t row) { rows.push_back(row); };
+  auto replay = prepare(trace, options);
+  ASSERT_TRUE(replay);
+  const auto outcome = play(*replay);
+  ASSERT_TRUE(outcome) << to_string(outcome.error());
+  for (const std::uint32_t row : rows)
+    EXPECT_LT(row, trace.rows.size());
+}
+
+TEST(Replay, ProcessesOfAnAttachedTreeHaveAddressSpacesOfTheirOwn)
+{
+  Trace trace = TraceBuilder()
+                    .map(kAt, 4)
+                    .as(2, 2)
+                    .row({.event = TraceEvent::start})
+                    .vma(kAt, 2, PROT_READ | PROT_WRITE, kTestPrivate)
+                    .as(1, 1)
+                    .unmap(kAt, 1)
+                    .as(2, 2)
+                    .write(kAt)
+                    .exit()
+                    .as(1, 1)
+                    .wait(2)
+                    .exit()
+                    .take();
+  trace.rows[0].event = TraceEvent::start;
+  for (const auto order : {ReplayOrder::strict, ReplayOrder::tree}) {
+    const auto seen = looks(trace, {.order = order, .timeout_s = 20});
+    EXPECT_EQ(seen.at(1).arena, 1) << seen.at(1).text;
+    EXPECT_EQ(seen.at(2).arena, 1) << seen.at(2).text;
+    const auto outcome = played(trace, {.order = order, .timeout_s = 20});
+    expect_as_recorded(outcome);
+    EXPECT_EQ(outcome.refused, 0u);
+  }
+}
+
 TEST(Replay, AProcessThatDiesEarlyEndsTheReplay)
 {
   Trace trace = TraceBuilder().fork(2, 2).as(2, 2).map(kAt, 1).exit().as(1, 1).exit().take();
@@ -400,13 +441,105 @@ TEST(Replay, AProcessThatDiesEarlyEndsTheReplay)
 
 TEST(Replay, WhatDoesNotGoOnIsEndedAfterTheTimeout)
 {
-  Trace trace = TraceBuilder().fork(2, 2).at_ns(1ull << 60).exit().take();
-  auto replay = prepare(trace, {.pace = ReplayPace::recorded, .timeout_s = 1});
+  Trace trace = TraceBuilder().fork(2, 2).exit().take();
+  ReplayOptions options = {.timeout_s = 1};
+  options.look = [](std::uint32_t, pid_t pid, std::uint32_t) { ::kill(pid, SIGSTOP); };
+  auto replay = prepare(trace, options);
   ASSERT_TRUE(replay);
   const auto outcome = play(*replay);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().context, "replay: no progress for 1 s at row 3");
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+}
+
+TEST(Replay, AnIdleGapOfTheRecordingIsNoHang)
+{
+  const Trace trace = TraceBuilder().map(kAt, 1).at_ns(2'500'000'000).unmap(kAt, 1).exit().take();
+  auto replay = prepare(trace, {.pace = ReplayPace::recorded, .timeout_s = 1});
+  ASSERT_TRUE(replay);
+  const auto outcome = play(*replay);
+  ASSERT_TRUE(outcome) << to_string(outcome.error());
+  EXPECT_EQ(outcome->as_recorded, 2u);
+}
+
+TEST(Replay, AFileMappingThatGrowsHasAFileThatIsAsLong)
+{
+  for (const int type : {MAP_SHARED, MAP_PRIVATE}) {
+    const auto outcome =
+        played(TraceBuilder()
+                   .map(kAt, 1, PROT_READ | PROT_WRITE, static_cast<std::uint64_t>(type), 1, kPage)
+                   .write(kAt)
+                   .remap(kAt, 1, kAt + 64 * kPage, 256)
+                   .write(kAt + 319 * kPage)
+                   .remap(kAt + 64 * kPage, 256, kAt + 64 * kPage, 512)
+                   .write(kAt + 575 * kPage)
+                   .exit()
+                   .take());
+    expect_as_recorded(outcome);
+    EXPECT_EQ(outcome.refused, 0u) << type;
+  }
+}
+
+TEST(Replay, TouchesThatWereRefusedAreNamedByRow)
+{
+  const auto outcome = played(TraceBuilder()
+                                  .map(kAt, 1, PROT_READ)
+                                  .read(kAt)
+                                  .write(kAt)
+                                  .read(kAt + 8 * kPage)
+                                  .exit()
+                                  .take());
+  EXPECT_EQ(outcome.refused_rows, (std::vector<std::uint32_t>{3, 4}));
+}
+
+TEST(Replay, FlagsThatTheKernelRefusedAreRefusedAgain)
+{
+  auto failed = [](std::uint64_t flags) {
+    return TraceRow{.event = TraceEvent::mmap,
+                    .length = kPage,
+                    .flags = flags,
+                    .prot = PROT_READ,
+                    .result = -22};
+  };
+  const auto outcome = played(TraceBuilder()
+                                  .row(failed(MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS))
+                                  .row(failed(MAP_ANONYMOUS))
+                                  .exit()
+                                  .take());
+  expect_as_recorded(outcome);
+  EXPECT_EQ(outcome.calls, 2u);
+}
+
+TEST(Replay, AFailedCallOfAnyRangeFailsAgain)
+{
+  const auto outcome = played(TraceBuilder()
+                                  .row({.event = TraceEvent::munmap,
+                                        .address = ~std::uint64_t{4095},
+                                        .length = kPage,
+                                        .result = -22})
+                                  .row({.event = TraceEvent::mprotect,
+                                        .address = 0xffff'8000'0000'0000,
+                                        .length = kPage,
+                                        .prot = PROT_READ,
+                                        .result = -12})
+                                  .row({.event = TraceEvent::madvise,
+                                        .address = 0xffff'ffff'ff60'0000,
+                                        .length = kPage,
+                                        .flags = MADV_WILLNEED,
+                                        .result = -12})
+                                  .row({.event = TraceEvent::mlock,
+                                        .address = ~std::uint64_t{4095},
+                                        .length = 2 * kPage,
+                                        .result = -22})
+                                  .row({.event = TraceEvent::mmap,
+                                        .length = ~std::uint64_t{4095},
+                                        .flags = kTestPrivate,
+                                        .prot = PROT_READ,
+                                        .result = -12})
+                                  .exit()
+                                  .take());
+  expect_as_recorded(outcome);
+  EXPECT_EQ(outcome.calls, 5u);
 }
 
 TEST(Replay, RecordedPaceTakesAsLong)

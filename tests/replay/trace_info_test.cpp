@@ -24,6 +24,13 @@ TEST(TraceInfo, ASmallTraceIsSummedUp)
   EXPECT_EQ(to_text(*summary), *golden);
 }
 
+TEST(TraceInfo, WhatWasSeenAndNotRecordedIsTold)
+{
+  EXPECT_EQ(seen_text({}), "");
+  EXPECT_EQ(seen_text({.seen = {{"mbind", 1200}, {"mseal", 0}, {"o_direct", 1}}}),
+            "mbind 1 200, o_direct 1");
+}
+
 TEST(TraceInfo, ACurveShowsTheHighestOfEachPartOfTheTime)
 {
   EXPECT_EQ(draw_curve({{0, 1}, {10, 4}, {11, 2}, {90, 2}, {100, 0}}, 10, 4),

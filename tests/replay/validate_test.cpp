@@ -84,7 +84,23 @@ TEST(Validate, ATraceBeginsWithItsFirstProcess)
             "t.csv:10: first row is exit of process 1, thread 1; expected start or exec of process "
             "1, thread 1");
   EXPECT_EQ(row_error("0,1,1,start,,,,,,,,,,"),
-            "t.csv:11: start is there again, expected it as the first row only");
+            "t.csv:11: start is there again, expected it before all that a process does");
+}
+
+TEST(Validate, AnAttachedTreeHasAStartForEachProcess)
+{
+  const std::string tree =
+      "0,1,1,start,,,,,,,,,,\n0,1,1,vma,0x10000,4096,,,0x22,0x3,,,,\n0,1,1,thread,,,,,,,,,2,\n"
+      "0,2,3,start,,,,,,,,,,\n0,2,3,vma,0x10000,4096,,,0x22,0x3,,,,\n0,2,3,write,0x10000,,,,,,,,,"
+      "\n";
+  const auto needs = needs_of(tree + "5,2,3,munmap,0x10000,4096,,,,,,,0,\n");
+  ASSERT_TRUE(needs) << to_string(needs.error());
+  EXPECT_EQ(needs->peak_processes, 2u);
+  EXPECT_EQ(needs->peak_threads, 3u);
+  EXPECT_EQ(error_of(tree + "0,4,4,start,,,,,,,,,,\n"),
+            "t.csv:16: process 4 starts, expected 3: numbers are in order of birth");
+  EXPECT_EQ(error_of(tree + "5,2,3,munmap,0x10000,4096,,,,,,,0,\n6,3,4,start,,,,,,,,,,\n"),
+            "t.csv:17: start is there again, expected it before all that a process does");
 }
 
 TEST(Validate, AChildDoesNotActBeforeItsFork)
@@ -225,26 +241,54 @@ TEST(Validate, Arm64HasOneBitMore)
   EXPECT_EQ(address_end({.machine = "aarch64"}), std::uint64_t{1} << 48);
 }
 
-TEST(Validate, HugeLengthsAreRefused)
+TEST(Validate, HugeLengthsOfCallsThatSucceededAreRefused)
 {
-  for (const char* call : {"munmap,0x1000,{},,,,,,,{},", "mlock,0x1000,{},,,,,,,{},",
-                           "mprotect,0x1000,{},,,,0x1,,,{},", "madvise,0x1000,{},,,0x4,,,,{},"})
-    for (const int result : {0, -22})
-      for (const std::uint64_t length :
-           {std::uint64_t{1} << 63, ~std::uint64_t{0}, std::uint64_t{1} << 47})
-        EXPECT_EQ(row_error("1,1,1," + fmt::format(fmt::runtime(call), length, result)),
-                  fmt::format("t.csv:11: range is 0x1000 with {} bytes, expected a range below "
-                              "0x800000000000",
-                              length));
-  EXPECT_EQ(row_error("1,1,1,mmap,0x0,9223372036854775808,,,0x22,0x3,,,-12,"),
-            "t.csv:11: length is 9223372036854775808, expected less than 2^63");
-  EXPECT_EQ(row_error("1,1,1,mmap,0x0,4611686018427387904,,,0x22,0x3,,,-12,"), "no error");
-  EXPECT_EQ(row_error("1,1,1,mmap,0x0,4611686018427387904,,,0x32,0x3,,,-12,"),
-            "t.csv:11: mapping is 0x0 with 4611686018427387904 bytes, expected a range below "
-            "0x800000000000");
-  EXPECT_EQ(row_error("1,1,1,mremap,0x1000,4096,0x0,9223372036854775808,0x1,,,,-12,"),
-            "t.csv:11: new range is 0x0 with 9223372036854775808 bytes, expected a range below "
-            "0x800000000000");
+  for (const char* call : {"munmap,0x1000,{},,,,,,,0,", "mlock,0x1000,{},,,,,,,0,",
+                           "mprotect,0x1000,{},,,,0x1,,,0,", "madvise,0x1000,{},,,0x4,,,,0,"})
+    for (const std::uint64_t length : {std::uint64_t{1} << 63, std::uint64_t{1} << 47})
+      EXPECT_EQ(row_error("1,1,1," + fmt::format(fmt::runtime(call), length)),
+                fmt::format("t.csv:11: range is 0x1000 with {} bytes, expected a range below "
+                            "0x800000000000",
+                            length));
+}
+
+TEST(Validate, ACallThatFailedMayHaveAskedForAnything)
+{
+  for (const char* call :
+       {"munmap,{1},{0},,,,,,,-22,", "mlock,{1},{0},,,,,,,-22,", "mlock2,{1},{0},,,0xff,,,,-22,",
+        "mprotect,{1},{0},,,,0x1,,,-12,", "madvise,{1},{0},,,0x4,,,,-22,",
+        "mmap,{1},{0},,,0x32,0x3,,,-12,", "mremap,{1},{0},{1},{0},0x3,,,,-22,",
+        "prctl,0x0,{0},,{0},0x53564d41,,,,-22,", "uffd_move,{1},{0},{1},,,,,,-22,"})
+    for (const std::uint64_t length : {std::uint64_t{1} << 63, ~std::uint64_t{0}})
+      for (const char* address : {"0x1001", "0x800000000000", "0xfffffffffffff000"})
+        EXPECT_EQ(row_error("1,1,1," + fmt::format(fmt::runtime(call), length, address)),
+                  "no error")
+            << call;
+}
+
+TEST(Validate, AHintIsOnlyAHint)
+{
+  EXPECT_EQ(row_error("1,1,1,mmap,0xffffffffffffffff,4096,,,0x22,0x3,,,0x10000,"), "no error");
+  EXPECT_EQ(row_error("1,1,1,mremap,0x10000,4096,0xffffffffffff0000,4096,0x5,,,,0x20000,"),
+            "no error");
+}
+
+TEST(Validate, NobodyLooksAtTheAddressOfNoPage)
+{
+  EXPECT_EQ(row_error("1,1,1,madvise,0xffff800000000000,0,,,0x4,,,,0,"), "no error");
+  EXPECT_EQ(row_error("1,1,1,mprotect,0xffff800000000000,0,,,,0x1,,,0,"), "no error");
+  EXPECT_EQ(row_error("1,1,1,mlock,0x1,18446744073709551615,,,,,,,0,"), "no error");
+}
+
+TEST(Validate, WhatNoReplayCanHoldIsRefusedWithItsLine)
+{
+  EXPECT_EQ(row_error("1,1,1,mmap,0x0,4096,,,0x2,0x1,1000,,0x10000,"),
+            "t.csv:11: file is 1000, expected a number not above that of rows, 2");
+  EXPECT_EQ(row_error("1,1,1,mmap,0x0,4096,,,0x2,0x1,1,2305843009213693952,0x10000,"),
+            "t.csv:11: offset and length of a file are 2305843009213693952 and 4096, expected at "
+            "most 1152921504606846976");
+  EXPECT_EQ(row_error("1,1,1,mmap,0x0,140737488289792,,,0x4022,0x0,,,0x10000,"),
+            "t.csv:11: the address space takes more than the 130496 GiB that a replay has");
 }
 
 TEST(Validate, ResultsFitTheirCalls)
@@ -312,6 +356,121 @@ TEST(Validate, SharedMemoryIsThereOnce)
   ASSERT_TRUE(needs);
   EXPECT_EQ(needs->file_pages, 2u);
   EXPECT_EQ(needs->peak_private_pages, 0u);
+}
+
+// ---- what is filled without a touch ----
+
+// Of rows behind an exec: private pages, those of files, page tables.
+std::string pages_of(const std::string& rows, HugePages huge_pages = HugePages::advised)
+{
+  const auto trace = parse_trace("t.csv", trace_of(kExec + rows));
+  if (!trace)
+    return to_string(trace.error());
+  const auto needs = validate_trace("t.csv", *trace, huge_pages);
+  return needs ? fmt::format("{} {} {}", needs->peak_private_pages, needs->file_pages,
+                             needs->peak_table_pages)
+               : to_string(needs.error());
+}
+
+std::string map_row(const char* flags, const char* prot = "0x3", const char* file = "",
+                    std::uint64_t length = 8 << 20)
+{
+  return fmt::format("1,1,1,mmap,0x0,{},,,{},{},{},,0x10000000,\n", length, flags, prot, file);
+}
+
+TEST(Validate, AFilledMappingIsThereWhole)
+{
+  EXPECT_EQ(pages_of(map_row("0x22")), "0 0 0");
+  EXPECT_EQ(pages_of(map_row("0x8022")), "2048 0 4");      // MAP_POPULATE
+  EXPECT_EQ(pages_of(map_row("0x2022")), "2048 0 4");      // MAP_LOCKED
+  EXPECT_EQ(pages_of(map_row("0x8022", "0x1")), "0 0 4");  // the zero page
+  EXPECT_EQ(pages_of(map_row("0x8022", "0x0")), "0 0 0");  // nobody may look
+  EXPECT_EQ(pages_of(map_row("0x8001", "0x3", "1")), "0 2048 4");
+  EXPECT_EQ(pages_of(map_row("0x8002", "0x3", "1")), "2048 2048 4");  // and its copy
+  EXPECT_EQ(pages_of(map_row("0x8021")), "0 2048 4");  // shared memory without a number
+}
+
+TEST(Validate, LockedMemoryIsThereWhole)
+{
+  const std::string lock = "1,1,1,mlock,0x10000000,8388608,,,,,,,{},\n";
+  EXPECT_EQ(pages_of(map_row("0x22") + fmt::format(fmt::runtime(lock), 0)), "2048 0 4");
+  // The replay may be allowed what the program was not.
+  EXPECT_EQ(pages_of(map_row("0x22") + fmt::format(fmt::runtime(lock), -12)), "2048 0 4");
+  EXPECT_EQ(pages_of(map_row("0x22") + "1,1,1,mlock2,0x10000000,8388608,,,0x1,,,,0,\n"), "0 0 0");
+  EXPECT_EQ(pages_of("1,1,1,mlockall,,,,,0x2,,,,0,\n" + map_row("0x22")), "2048 0 4");
+  EXPECT_EQ(pages_of(map_row("0x22") + "1,1,1,mlockall,,,,,0x1,,,,0,\n"), "2048 0 4");
+  EXPECT_EQ(pages_of("1,1,1,mlockall,,,,,0x6,,,,0,\n" + map_row("0x22")), "0 0 0");  // ONFAULT
+  EXPECT_EQ(
+      pages_of("1,1,1,mlockall,,,,,0x2,,,,0,\n1,1,1,munlockall,,,,,,,,,0,\n" + map_row("0x22")),
+      "0 0 0");
+  EXPECT_EQ(pages_of("1,1,1,mlockall,,,,,0x2,,,,0,\n1,1,1,brk,0x0,,,,,,,,0x600000,\n"
+                     "1,1,1,brk,0x602000,,,,,,,,0x602000,\n"),
+            "2 0 1");
+  EXPECT_EQ(pages_of(map_row("0x2022", "0x1") + "1,1,1,mprotect,0x10000000,8192,,,,0x3,,,0,\n"),
+            "2 0 4");
+  EXPECT_EQ(pages_of(map_row("0x2022", "0x3", "", 4096) +
+                     "1,1,1,mremap,0x10000000,4096,0x0,16384,0x1,,,,0x20000000,\n"),
+            "4 0 2");
+}
+
+TEST(Validate, AdviceFills)
+{
+  const std::string advise = "1,1,1,madvise,0x10000000,8388608,,,{},,,,0,\n";
+  EXPECT_EQ(pages_of(map_row("0x22") + fmt::format(fmt::runtime(advise), "0x17")), "2048 0 4");
+  EXPECT_EQ(pages_of(map_row("0x22") + fmt::format(fmt::runtime(advise), "0x16")), "0 0 4");
+  EXPECT_EQ(pages_of(map_row("0x1", "0x3", "1") + fmt::format(fmt::runtime(advise), "0x16")),
+            "0 2048 4");
+}
+
+TEST(Validate, AHugePageIsThereWhole)
+{
+  const std::string advised = map_row("0x22") + "1,1,1,madvise,0x10000000,8388608,,,0xe,,,,0,\n" +
+                              "1,1,1,write,0x10000000,,,,,,,,,\n1,1,1,write,0x10001000,,,,,,,,,\n";
+  EXPECT_EQ(pages_of(advised, HugePages::advised), "512 0 1");
+  EXPECT_EQ(pages_of(advised, HugePages::never), "2 0 1");
+  EXPECT_EQ(pages_of("1,1,1,prctl,0x1,0,,0,0x29,,,,0,\n" + advised), "2 0 1");
+  const std::string plain = map_row("0x22") + "1,1,1,write,0x10000000,,,,,,,,,\n";
+  EXPECT_EQ(pages_of(plain, HugePages::advised), "1 0 1");
+  EXPECT_EQ(pages_of(plain, HugePages::always), "512 0 1");
+  EXPECT_EQ(pages_of(map_row("0x22", "0x3", "", 1 << 20) + "1,1,1,write,0x10000000,,,,,,,,,\n",
+                     HugePages::always),
+            "1 0 1");
+}
+
+TEST(Validate, PageTablesAndChainsOfAllProcessesAreCounted)
+{
+  std::string rows = map_row("0x22") + "1,1,1,read,0x10000000,,,,,,,,,\n";
+  rows += "1,1,1,fork,,2,,,0x0,,,,2,\n1,2,2,fork,,3,,,0x0,,,,3,\n";
+  const auto needs = needs_of(kExec + rows);
+  ASSERT_TRUE(needs);
+  EXPECT_EQ(needs->peak_table_pages, 3u);
+  EXPECT_EQ(needs->peak_ranges, 3u);
+  EXPECT_EQ(needs->peak_links, 6u);  // one, two, three of a generation each
+  EXPECT_GT(needs->memory_bytes(), 0u);
+}
+
+TEST(Validate, MoreMemoryThanNumbersIsNotLittle)
+{
+  std::string rows = kExec;
+  for (int i = 1; i < 300'000; i *= 2)
+    for (int n = 0; n < 8; ++n)
+      rows +=
+          fmt::format("1,1,1,mmap,0x0,70368744177664,,,0x8001,0x3,{},0,0x100000000000,\n", 1 + n);
+  const auto needs = needs_of(rows);
+  ASSERT_TRUE(needs);
+  EXPECT_GT(needs->memory_bytes(), std::uint64_t{1} << 48);
+}
+
+TEST(Validate, AReadablePartIsKept)
+{
+  auto trace = parse_trace("t.csv", trace_of(kSmallRows));
+  ASSERT_TRUE(trace);
+  std::string why;
+  EXPECT_EQ(readable_rows(*trace, why), trace->rows.size());
+  EXPECT_EQ(why, "");
+  trace->rows[12].thread = 77;
+  EXPECT_EQ(readable_rows(*trace, why), 12u);
+  EXPECT_NE(why, "");
 }
 
 TEST(Validate, AnExecForgetsWhatWasMapped)

@@ -160,5 +160,30 @@ TEST(ObjectLedger, WhoseLayoutNobodySawIsNotCompared)
   EXPECT_EQ(fidelity.compared, 1u);  // the child's fork is of a layout that is not known
 }
 
+TEST(TouchFidelity, RefusedTouchesCountWhereTheTraceHasAMapping)
+{
+  const Trace trace = TraceBuilder()
+                          .map(kTestPlace, 1)
+                          .write(kTestPlace)
+                          .write(kTestPlace + kTestPage)
+                          .fork(2, 2)
+                          .as(2, 2)
+                          .read(kTestPlace)
+                          .exit()
+                          .as(1, 1)
+                          .exit()
+                          .take();
+  const auto touches = touch_fidelity(trace, {3}, {3, 5}, 3);
+  EXPECT_EQ(touches.recorded, 3u);
+  EXPECT_EQ(touches.outside, 1u);
+  EXPECT_EQ(touches.refused, 1u);
+  EXPECT_EQ(touches.missing, 0u);
+  EXPECT_EQ(touches.equal(), 2u);
+  EXPECT_EQ(touches.first, 5u);
+  EXPECT_EQ(touches.processes.at(1).refused, 0u);
+  EXPECT_EQ(touches.processes.at(2).refused, 1u);
+  EXPECT_EQ(touch_fidelity(trace, {}, {}, 1).missing, 2u);
+}
+
 }  // namespace
 }  // namespace rmaplab
