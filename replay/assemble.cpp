@@ -161,7 +161,10 @@ class Assembler
                      .machine = options.machine,
                      .command = options.command,
                      .page_size = options.page_size,
-                     .lost = options.lost};
+                     .lost = options.lost,
+                     .settings = options.settings,
+                     .seen = options.seen,
+                     .ended = options.ended};
   }
 
   void add(const Item& item)

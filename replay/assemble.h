@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 
@@ -21,6 +22,9 @@ struct AssembleOptions {
   std::uint32_t page_size = 4096;
   std::uint64_t lost = 0;
   bool objects = false;  // whether allocations were counted
+  std::map<std::string, std::string> settings;
+  std::map<std::string, std::uint64_t> seen;
+  std::string ended;  // why the recorder ended it; "": it did not
 };
 
 // `records` are those of replay/record_event.h, one after the other. Records of threads whose

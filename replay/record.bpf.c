@@ -166,6 +166,35 @@ enum {
   kSysPkeyMprotect = 329,
   kSysProcessMadvise = 440,
 
+  // Not recorded, but counted.
+  kSysOpen = 2,
+  kSysClone = 56,
+  kSysFork = 57,
+  kSysVfork = 58,
+  kSysFcntl = 72,
+  kSysPtrace = 101,
+  kSysPersonality = 135,
+  kSysSetrlimit = 160,
+  kSysIoSetup = 206,
+  kSysRemapFilePages = 216,
+  kSysMbind = 237,
+  kSysMigratePages = 256,
+  kSysOpenat = 257,
+  kSysMovePages = 279,
+  kSysPrlimit64 = 302,
+  kSysProcessVmWritev = 311,
+  kSysUserfaultfd = 323,
+  kSysIoUringSetup = 425,
+  kSysClone3 = 435,
+  kSysOpenat2 = 437,
+  kSysMapShadowStack = 453,
+  kSysMseal = 462,
+  kODirect = 0x4000,
+  kFSetFl = 4,
+  kPtracePokeText = 4,
+  kPtracePokeData = 5,
+  kPrSetMm = 35,
+
   kPrSetThpDisable = 41,
   kPrSetMemoryMerge = 67,
   kPrSetVma = 0x53564d41,
@@ -417,22 +446,169 @@ static __always_inline bool is_recorded(__u64 number)
   }
 }
 
+static __always_inline void see(__u32 kind)
+{
+  __sync_fetch_and_add(&state.seen[kind], 1);
+}
+
+static __always_inline bool is_counted(__u64 number)
+{
+  switch (number) {
+    case kSysOpen:
+    case kSysClone:
+    case kSysFork:
+    case kSysVfork:
+    case kSysFcntl:
+    case kSysPtrace:
+    case kSysPersonality:
+    case kSysSetrlimit:
+    case kSysIoSetup:
+    case kSysRemapFilePages:
+    case kSysMbind:
+    case kSysMigratePages:
+    case kSysOpenat:
+    case kSysMovePages:
+    case kSysPrlimit64:
+    case kSysProcessVmWritev:
+    case kSysUserfaultfd:
+    case kSysIoUringSetup:
+    case kSysClone3:
+    case kSysOpenat2:
+    case kSysMapShadowStack:
+    case kSysMseal:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+static __always_inline void count_call(__u64 number, struct pt_regs* regs, long result)
+{
+  switch (number) {
+    case kSysClone:
+    case kSysFork:
+    case kSysVfork:
+    case kSysClone3:
+      if (result < 0)
+        see(kSeenFailedForks);
+      return;
+  }
+  if (result < 0)
+    return;
+  switch (number) {
+    case kSysOpen:
+      if (regs->si & kODirect)
+        see(kSeenDirectFiles);
+      return;
+    case kSysOpenat:
+      if (regs->dx & kODirect)
+        see(kSeenDirectFiles);
+      return;
+    case kSysOpenat2: {
+      __u64 flags = 0;  // of struct open_how
+      if (!bpf_probe_read_user(&flags, sizeof flags, (void*)regs->dx) && (flags & kODirect))
+        see(kSeenDirectFiles);
+      return;
+    }
+    case kSysFcntl:
+      if (regs->si == kFSetFl && (regs->dx & kODirect))
+        see(kSeenDirectFiles);
+      return;
+    case kSysPtrace:
+      if (regs->di == kPtracePokeText || regs->di == kPtracePokeData)
+        see(kSeenForeignWrites);
+      return;
+    case kSysProcessVmWritev:
+      see(kSeenForeignWrites);
+      return;
+    case kSysPersonality:
+      if ((__u32)regs->di != 0xffffffffu)
+        see(kSeenPersonality);
+      return;
+    case kSysPrlimit64:
+      if (regs->dx)
+        see(kSeenLimits);
+      return;
+    case kSysSetrlimit:
+      see(kSeenLimits);
+      return;
+    case kSysIoSetup:
+      see(kSeenIoSetup);
+      return;
+    case kSysRemapFilePages:
+      see(kSeenRemapFilePages);
+      return;
+    case kSysMbind:
+      see(kSeenMbind);
+      return;
+    case kSysMigratePages:
+    case kSysMovePages:
+      see(kSeenMovedPages);
+      return;
+    case kSysUserfaultfd:
+      see(kSeenUserfaultfd);
+      return;
+    case kSysIoUringSetup:
+      see(kSeenIoUring);
+      return;
+    case kSysMapShadowStack:
+      see(kSeenShadowStack);
+      return;
+    case kSysMseal:
+      see(kSeenMseal);
+      return;
+  }
+}
+
+// A 32-bit program's, or int 0x80 of another's: numbers of arch/x86/entry/syscalls/syscall_32.tbl.
+static __always_inline void count_foreign(struct ThreadState* of, __u64 number)
+{
+  if (!of->foreign) {
+    of->foreign = 1;
+    see(kSeenForeignThreads);
+  }
+  switch (number) {
+    case 45:   // brk
+    case 90:   // mmap
+    case 91:   // munmap
+    case 117:  // ipc: shmat, shmdt
+    case 125:  // mprotect
+    case 150:  // mlock, munlock, mlockall, munlockall
+    case 151:
+    case 152:
+    case 153:
+    case 163:  // mremap
+    case 192:  // mmap2
+    case 219:  // madvise
+    case 376:  // mlock2
+    case 380:  // pkey_mprotect
+      __sync_fetch_and_add(&state.foreign, 1);
+  }
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_return, struct pt_regs* regs, long result)
 {
   // The arguments are still where the program put them, but for execve's.
   const __u64 number = regs->orig_ax;
-  if (!is_recorded(number))
-    return 0;
   struct task_struct* task = bpf_get_current_task_btf();
+  const bool foreign = task->thread_info.status & kCompatTask;
+  if (!foreign && !is_recorded(number) && !is_counted(number))
+    return 0;
   struct ThreadState* of = state_of(task);
   if (!of || of->launch)
     return 0;
-  if (task->thread_info.status & kCompatTask) {
-    __sync_fetch_and_add(&state.foreign, 1);
+  if (foreign) {
+    count_foreign(of, number);
+    return 0;
+  }
+  if (!is_recorded(number)) {
+    count_call(number, regs, result);
     return 0;
   }
   if (number == kSysExecve || number == kSysExecveat) {
+    if (of->in_exec)
+      see(kSeenFailedExecs);
     if (of->in_exec)  // it failed, and what it allocated is gone
       for (int i = 0; i < kObjectKinds; ++i)
         of->objects[i] = of->before_exec[i];
@@ -485,6 +661,8 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result)
       return 0;
     }
     case kSysPrctl:
+      if (regs->di == kPrSetMm && result == 0)
+        see(kSeenSetMm);
       if (regs->di != kPrSetVma && regs->di != kPrSetThpDisable && regs->di != kPrSetMemoryMerge)
         return 0;
       break;
@@ -532,12 +710,16 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result)
 
 static __always_inline int on_fault(__u64 address, __u64 code)
 {
-  if (address >> 47)  // the kernel's own; 5-level page tables: programs ask for such addresses
+  if (address >> 63)  // the kernel's own
     return 0;
   struct ThreadState* of = state_of(bpf_get_current_task_btf());
   // During execve() they are of a memory that the program never sees.
   if (!of || of->launch || of->in_exec)
     return 0;
+  if (address >> 47) {  // 5-level page tables, for programs that ask for them
+    see(kSeenHighFaults);
+    return 0;
+  }
   struct FaultRecord* record = reserve(FaultRecord);
   if (!record)
     return 0;

@@ -26,6 +26,26 @@ enum {
   kObjectKinds = 3, /* vm_area_struct, anon_vma, anon_vma_chain: in the trace's order */
   kObjectRanges = 8,
   kRangeBound = 64,
+  /* What is counted and not recorded: RecordState::seen, names in replay/recorder.cpp. */
+  kSeenMbind = 0,
+  kSeenMseal,
+  kSeenRemapFilePages,
+  kSeenIoSetup,
+  kSeenIoUring,
+  kSeenUserfaultfd,
+  kSeenDirectFiles,
+  kSeenFailedForks,
+  kSeenFailedExecs,
+  kSeenLimits,
+  kSeenPersonality,
+  kSeenShadowStack,
+  kSeenMovedPages,
+  kSeenForeignWrites,
+  kSeenSetMm,
+  kSeenHighFaults,
+  kSeenForeignThreads,
+  kSeenKinds,
+
   kNameParts = 12,
   kNamePartBytes = 64,
 };
@@ -137,7 +157,8 @@ struct RecordState {
   unsigned int pad;
   unsigned long long lost;       /* records that did not fit */
   unsigned long long unfollowed; /* threads that could not be followed */
-  unsigned long long foreign;    /* calls of 32-bit programs: their numbers mean other calls */
+  unsigned long long foreign;    /* memory calls of 32-bit programs */
+  unsigned long long seen[kSeenKinds];
 };
 
 /* What the program keeps for each thread (task storage). */
@@ -148,6 +169,8 @@ struct ThreadState {
    * first exec, of which nothing is recorded. 0: all others. */
   unsigned int launch;
   unsigned int in_exec;
+  unsigned int foreign; /* it has made 32-bit calls */
+  unsigned int pad;
   unsigned long long enter_ns;
   unsigned long long enter_value;
   unsigned long long objects[kObjectKinds];

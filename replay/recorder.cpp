@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -47,6 +48,24 @@ namespace
 
 constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 constexpr std::size_t kFlushBytes = 1 << 20;
+// In the order of kSeenMbind ...
+constexpr std::array<const char*, kSeenKinds> kSeenNames = {"mbind",
+                                                            "mseal",
+                                                            "remap_file_pages",
+                                                            "io_setup",
+                                                            "io_uring",
+                                                            "userfaultfd",
+                                                            "o_direct",
+                                                            "failed_forks",
+                                                            "failed_execs",
+                                                            "setrlimit",
+                                                            "personality",
+                                                            "shadow_stack",
+                                                            "moved_pages",
+                                                            "writes_from_outside",
+                                                            "prctl_set_mm",
+                                                            "faults_above_2_47",
+                                                            "threads_of_32_bit_programs"};
 
 Error refused(std::string reason)
 {
@@ -372,6 +391,10 @@ void Recorder::Free::operator()(struct RecordState* state) const
 RecorderTotals Recorder::totals() const
 {
   const volatile RecordState& state = *state_;
+  std::map<std::string, std::uint64_t> seen;
+  for (std::size_t kind = 0; kind < kSeenKinds; ++kind)
+    if (const std::uint64_t count = state.seen[kind])
+      seen.emplace(kSeenNames[kind], count);
   return {.rows = spool_->rows,
           .bytes = spool_->bytes + spool_->pending.size(),
           .faults = spool_->faults,
@@ -379,6 +402,7 @@ RecorderTotals Recorder::totals() const
           .lost = state.lost,
           .unfollowed = state.unfollowed,
           .foreign = state.foreign,
+          .seen = std::move(seen),
           .processes = state.processes,
           .threads = state.threads,
           .live_threads = state.live};
@@ -487,7 +511,45 @@ Result<> Recorder::follow(std::span<const pid_t> pids)
   return flush();
 }
 
-Result<Trace> Recorder::finish(const std::string& command) &&
+std::map<std::string, std::string> settings_of(pid_t pid)
+{
+  std::map<std::string, std::string> settings;
+  constexpr std::pair<const char*, __rlimit_resource> kLimits[] = {
+      {"rlimit_as", RLIMIT_AS},           {"rlimit_data", RLIMIT_DATA},
+      {"rlimit_memlock", RLIMIT_MEMLOCK}, {"rlimit_nofile", RLIMIT_NOFILE},
+      {"rlimit_nproc", RLIMIT_NPROC},     {"rlimit_stack", RLIMIT_STACK}};
+  auto shown = [](rlim_t limit) {
+    return limit == RLIM_INFINITY ? std::string("unlimited") : std::to_string(limit);
+  };
+  for (const auto& [name, resource] : kLimits) {
+    struct rlimit limit = {};
+    if (::prlimit(pid, resource, nullptr, &limit) == 0)
+      settings[name] = shown(limit.rlim_cur);
+  }
+  constexpr const char* kHuge = "/sys/kernel/mm/transparent_hugepage/";
+  const std::pair<const char*, std::string> files[] = {
+      {"thp", std::string(kHuge) + "enabled"},
+      {"thp_shmem", std::string(kHuge) + "shmem_enabled"},
+      {"overcommit_memory", "/proc/sys/vm/overcommit_memory"},
+      {"max_map_count", "/proc/sys/vm/max_map_count"},
+      {"randomize_va_space", "/proc/sys/kernel/randomize_va_space"},
+      {"personality", fmt::format("/proc/{}/personality", pid)}};
+  for (const auto& [name, path] : files) {
+    const auto text = read_file(path);
+    if (!text || text->empty())
+      continue;
+    // Of "always [madvise] never" the word in brackets.
+    const auto open = text->find('['), close = text->find(']');
+    settings[name] = open < close && close != std::string::npos
+                         ? text->substr(open + 1, close - open - 1)
+                         : text->substr(0, text->find('\n'));
+  }
+  return settings;
+}
+
+Result<Trace> Recorder::finish(const std::string& command,
+                               std::map<std::string, std::string> settings,
+                               const std::string& ended) &&
 {
   links_.clear();
   if (auto drained = drain(); !drained)
@@ -502,7 +564,10 @@ Result<Trace> Recorder::finish(const std::string& command) &&
                                    .command = command,
                                    .page_size = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)),
                                    .lost = all.lost + all.unfollowed + all.foreign,
-                                   .objects = objects_refused_.empty()};
+                                   .objects = objects_refused_.empty(),
+                                   .settings = std::move(settings),
+                                   .seen = all.seen,
+                                   .ended = ended};
   if (all.bytes == 0)
     return assemble({}, options);
   void* const mapped = ::mmap(nullptr, all.bytes, PROT_READ, MAP_PRIVATE, file_.get(), 0);

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -54,11 +55,16 @@ struct RecorderTotals {
   std::uint64_t calls = 0;
   std::uint64_t lost = 0;
   std::uint64_t unfollowed = 0;  // threads
-  std::uint64_t foreign = 0;     // calls of 32-bit programs, which are not recorded
+  std::uint64_t foreign = 0;     // memory calls of 32-bit programs, which are not recorded
+  std::map<std::string, std::uint64_t> seen;  // what else is not recorded, by name; not those of 0
   std::uint32_t processes = 0;
   std::uint32_t threads = 0;
   std::uint32_t live_threads = 0;
 };
+
+// Limits of a process, and settings of the machine that decide what its memory calls do: THP,
+// overcommit, randomisation. What cannot be read is absent.
+std::map<std::string, std::string> settings_of(pid_t pid);
 
 class Recorder
 {
@@ -83,8 +89,10 @@ class Recorder
   // What the first thread of a process that is followed has allocated since its birth or last
   // exec: vm_area_struct, anon_vma, anon_vma_chain.
   Result<std::array<std::int64_t, 3>> objects_of(pid_t pid) const;
-  // Ends the recording. `command` is for the header.
-  Result<Trace> finish(const std::string& command) &&;
+  // Ends the recording. For the header: the command, limits and settings (settings_of()), and why
+  // the recorder ended it before the program did, if it did.
+  Result<Trace> finish(const std::string& command, std::map<std::string, std::string> settings = {},
+                       const std::string& ended = "") &&;
 
  private:
   struct Free {

@@ -27,11 +27,15 @@ fi
 
 run "$RMAPLAB" record -o "$trace" -- bash -c '/bin/true; (exit 4); exit 3'
 grep -q '^rmaplab: record: .*\(root\|kernel\)' "$work/err" && [ "$status" = 2 ] && skip "$(cat "$work/err")"
-expect_status 0
-expect out '^bash: exit status 3$'
-expect out ' 3 processes, 3 threads, .* 0 lost, '
+expect_status 3
+expect err '^bash: exit status 3$'
+expect err ' 3 processes, 3 threads, .* 0 lost, '
+expect err 't.csv: readable, [0-9]+ rows$'
+[ ! -s "$work/out" ] || fail "record has written to the command's stdout"
 cp "$trace" "$work/out"
-expect out '^# rmaplab trace: 1$'; expect out '^# command: bash$'; expect out '^# complete: yes$'
+expect out '^# rmaplab trace: 2$'; expect out '^# setting rlimit_stack: '; expect out '^# setting thp: '
+expect out '^# setting overcommit_memory: [012]$'; expect out '^# setting randomize_va_space: [012]$'
+ expect out '^# command: bash$'; expect out '^# complete: yes$'
 expect_not out 'libc|/usr|/bin'
 # NAME EVENT COUNT: rows of an event, by process.
 rows() {
@@ -56,6 +60,37 @@ expect_status 0
 cp "$trace" "$work/out"
 expect out '^# file [0-9]+: .*/libc\.so\.6$'
 
+# The command's own output and status, as another user; a signal's status.
+run "$RMAPLAB" record --user nobody -o "$trace" -- bash -c 'id -u; id -G; echo "$HOME"; kill -TERM $$'
+expect_status 143
+[ "$(head -n 1 "$work/out")" = "$(id -u nobody)" ] || fail "not recorded as nobody"
+[ "$(wc -l <"$work/out")" = 3 ] || fail "not the command's own output"
+run "$RMAPLAB" record --user no-such-user -o "$trace" -- true
+expect_status 2; expect_one_line err; expect err 'no user no-such-user'
+run "$RMAPLAB" record --user nobody -o "$trace" --pid 1
+expect_status 2; expect_one_line err; expect err '--user is of a command'
+
+# What is seen and not recorded is counted, and `trace info` says it of the file.
+run "$RMAPLAB" record -o "$trace" -- bash -c 'ulimit -c 0; dd if=/dev/zero of="$0" bs=4096 count=1 oflag=direct' \
+  "$(dirname "$RMAPLAB")/.record-direct"
+rm -f "$(dirname "$RMAPLAB")/.record-direct"
+expect err 'seen and not in the trace: .*setrlimit'
+run "$RMAPLAB" trace info "$trace"
+expect_status 0; expect out '^not recorded .*setrlimit'; expect out '^settings +max_map_count '
+run "$RMAPLAB" trace verify "$trace"
+expect out '^not recorded, so not replayed: .*setrlimit 1'
+
+# A recording that is ended is whole.
+run "$RMAPLAB" record --limit-rows 300 -o "$trace" -- bash -c 'while :; do /bin/true; done'
+expect err '300 rows, .* incomplete: at 300 rows$'; expect err 't.csv: readable, 300 rows$'
+run "$RMAPLAB" trace info "$trace"
+expect_status 0; expect out '^rows +300 '; expect out '^ +at 300 rows$'
+run "$RMAPLAB" trace verify "$trace"
+[ "$status" -le 1 ] || fail "a recording that was ended is not verified: $(cat "$work/err")"
+expect out '^4 page touches .* 100.000 %$'
+run "$RMAPLAB" record --limit-mb 1 -o "$trace" -- bash -c 'while :; do /bin/true; done'
+expect err 'incomplete: at 1 MB of events$'; expect err 't.csv: readable, '
+
 # Two processes that run; the recording leaves them running.
 sleep_in='while :; do sleep 0.05; done'
 bash -c "$sleep_in" &
@@ -64,7 +99,10 @@ sleep 0.3
 run "$RMAPLAB" record --pid $shell --for 500ms -o "$trace"
 kill -0 $shell || fail "the process did not survive"
 kill $shell
-expect_status 0; expect out 'incomplete: it still ran'
+expect_status 0; expect err 'incomplete: after 0.5 s, as asked'
+run "$RMAPLAB" trace verify "$trace"
+[ "$status" -le 1 ] || fail "an attached recording is not verified: $(cat "$work/err")"
+expect out '^2 VMAs after each call .* %$'
 cp "$trace" "$work/out"
 expect out '^0,1,1,start,'; expect out '^# complete: no$'; expect out '^# command: bash$'
 awk -F, '$4 == "write" && $1 == 0 {n++} END {exit n < 10}' "$trace" || fail "no pages that were there"
