@@ -204,7 +204,7 @@ void add_trace(CLI::App& app, int& exit_status)
   add_lab_options(*verify, *opt);
   verify->add_flag("--allow-losses", opt->allow_losses, "also of a trace that lacks events");
   verify->add_flag("--force", opt->force, "also of a trace that the machine has no room for");
-  verify->add_option("--shown", opt->shown)->group("");  // for ourselves in a guest
+  verify->add_option("--shown", opt->shown)->allow_extra_args(false)->group("");  // in a guest
   verify->add_option("--timeout", opt->timeout_s, "seconds without progress before it is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));

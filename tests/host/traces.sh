@@ -63,6 +63,12 @@ head -c 3000 "$traces/shell.csv.zst" >"$work/cut.csv.zst"
 run "$RMAPLAB" trace verify "$work/cut.csv.zst"
 expect_status 2; expect_one_line err; expect err 'cut.csv.zst'
 
+# What the user called them, where they are copies: a name for each, in order.
+run "$RMAPLAB" trace verify --shown=a/one.csv --shown=b/two.csv "$work/good.csv" "$work/more.csv"
+expect_status 1
+expect out '^a/one.csv$'; expect out '^b/two.csv$'
+expect out '^  first: b/two.csv:13: mprotect: '; expect_not out "$work"
+
 # As a workload: the figures of `run`, and what a stored run says of its replay.
 run "$RMAPLAB" run --trace "$work/good.csv" --passes bare,state -o "$work/runs" --label r
 expect_status 0
