@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "base/guardian.h"
@@ -89,7 +90,7 @@ Result<std::string> read_from(const fs::path& path, std::uint64_t offset, std::u
   return content;
 }
 
-Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_bytes)
+Result<UniqueFd> open_regular_file(const fs::path& path, std::uint64_t most_bytes)
 {
   // O_NONBLOCK: to open a pipe without a writer would wait for one.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -100,10 +101,19 @@ Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_b
     return os_error("look at " + path.string());
   if (!S_ISREG(status.st_mode))
     return Error{.code = Errc::usage, .context = path.string() + " is not a regular file"};
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > most_bytes)
+  if (static_cast<std::uint64_t>(status.st_size) > most_bytes)
     return too_long(path, most_bytes);
-  return read_rest(fd, path, most_bytes, size);
+  return fd;
+}
+
+Result<std::string> read_regular_file(const fs::path& path, std::uint64_t most_bytes)
+{
+  const auto fd = open_regular_file(path, most_bytes);
+  if (!fd)
+    return fd.error();
+  struct stat status = {};
+  const bool known = ::fstat(fd->get(), &status) == 0;
+  return read_rest(*fd, path, most_bytes, known ? static_cast<std::uint64_t>(status.st_size) : 0);
 }
 
 Result<std::string> read_file(const fs::path& path)
@@ -183,26 +193,80 @@ fs::path cache_directory()
   return fs::path(is_absolute() ? home : "/nonexistent") / ".cache" / "rmaplab";
 }
 
+namespace
+{
+
+// Whether only this user and root say what the names in a folder are: both trust root anyway. In
+// one that is sticky, as /tmp, a name stays its owner's.
+bool names_are_safe(const struct stat& folder)
+{
+  const bool trusted = folder.st_uid == ::geteuid() || folder.st_uid == 0;
+  const bool others = (folder.st_mode & S_IWOTH) != 0;
+  const bool group =
+      (folder.st_mode & S_IWGRP) != 0 && folder.st_gid != ::getegid() && folder.st_gid != 0;
+  return trusted && ((!others && !group) || (folder.st_mode & S_ISVTX) != 0);
+}
+
+// The first folder on the way to `path`, itself not among them, in which another user can put
+// another thing in the place of the next one; nothing where there is none.
+std::optional<fs::path> unsafe_above(const fs::path& path)
+{
+  fs::path on_the_way;
+  for (const fs::path& name : path.parent_path()) {
+    on_the_way /= name;
+    struct stat entry = {};
+    struct stat folder = {};
+    if (::lstat(on_the_way.c_str(), &entry) < 0 || ::stat(on_the_way.c_str(), &folder) < 0)
+      return std::nullopt;  // not made yet
+    // A sticky folder keeps a link for who made it.
+    if (!names_are_safe(folder) || (entry.st_uid != ::geteuid() && entry.st_uid != 0))
+      return on_the_way;
+  }
+  return std::nullopt;
+}
+
+// As it is written and as it is without links: either could be another's.
+std::optional<fs::path> unsafe_on_the_way(const fs::path& folder)
+{
+  std::error_code error;
+  const fs::path written = fs::absolute(folder, error).lexically_normal();
+  if (auto unsafe = unsafe_above(written))
+    return unsafe;
+  return unsafe_above(fs::weakly_canonical(written, error));
+}
+
+}  // namespace
+
 bool is_ours_alone(const fs::path& folder)
 {
   struct stat about = {};
-  return ::stat(folder.c_str(), &about) == 0 && S_ISDIR(about.st_mode) &&
+  return ::lstat(folder.c_str(), &about) == 0 && S_ISDIR(about.st_mode) &&
          about.st_uid == ::geteuid() && (about.st_mode & S_IWOTH) == 0 &&
-         ((about.st_mode & S_IWGRP) == 0 || about.st_gid == ::getegid());
+         ((about.st_mode & S_IWGRP) == 0 || about.st_gid == ::getegid()) &&
+         !unsafe_on_the_way(folder);
 }
 
 Result<fs::path> own_cache_directory()
 {
-  fs::path folder = cache_directory();
+  const fs::path folder = cache_directory();
+  const auto refuse = [&](const std::string& why) {
+    return Error{.code = Errc::usage,
+                 .context = "the cache " + folder.string() + why +
+                            ": nothing in it is used; XDG_CACHE_HOME names another place"};
+  };
+  // Before anything is made there.
+  if (const auto unsafe = unsafe_on_the_way(folder))
+    return refuse(" lies in " + unsafe->string() +
+                  ", which is another user's, or others may write to it");
   if (auto made = make_directories(folder); !made)
     return Error{.code = Errc::usage,
                  .context = to_string(made.error()) + "; XDG_CACHE_HOME names another place"};
   if (is_ours_alone(folder))
     return folder;
-  return Error{.code = Errc::usage,
-               .context = "the cache " + folder.string() +
-                          " is another user's, or others may write to it: nothing in it is "
-                          "used; XDG_CACHE_HOME names another place"};
+  std::error_code error;
+  if (fs::is_symlink(folder, error))
+    return refuse(" is a link");
+  return refuse(" is another user's, or others may write to it");
 }
 
 fs::path program_directory()

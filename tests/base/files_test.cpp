@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <iterator>
 #include <optional>
 
@@ -152,6 +153,74 @@ TEST_F(Files, MakeDirectoriesBelowAFileIsAnError)
   const auto made = make_directories(at("x/y"));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().sys_errno, ENOTDIR);
+}
+
+class CacheFolder : public Files
+{
+ protected:
+  void SetUp() override
+  {
+    Files::SetUp();
+    if (const char* set = std::getenv("XDG_CACHE_HOME"))
+      before_ = set;
+  }
+  void TearDown() override
+  {
+    before_ ? ::setenv("XDG_CACHE_HOME", before_->c_str(), 1) : ::unsetenv("XDG_CACHE_HOME");
+  }
+  // own_cache_directory() where XDG_CACHE_HOME is the folder of this name.
+  std::string refused(const std::string& name)
+  {
+    ::setenv("XDG_CACHE_HOME", at(name).c_str(), 1);
+    const auto folder = own_cache_directory();
+    return folder ? "" : folder.error().context;
+  }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST_F(CacheFolder, IsMadeWhereNothingIs)
+{
+  EXPECT_EQ(refused("new/cache"), "");
+  EXPECT_TRUE(is_ours_alone(at("new/cache/rmaplab")));
+}
+
+TEST_F(CacheFolder, ThatIsALinkIsRefusedIfToAFolderOfOurs)
+{
+  fs::create_directories(at("cache"));
+  fs::create_directories(at("mine"));
+  fs::create_directory_symlink(at("mine"), at("cache/rmaplab"));
+  EXPECT_NE(refused("cache").find("cache/rmaplab is a link"), std::string::npos);
+  EXPECT_FALSE(is_ours_alone(at("cache/rmaplab")));
+}
+
+TEST_F(CacheFolder, BelowOneThatOthersWriteToIsRefusedAndNothingMade)
+{
+  fs::create_directories(at("open"));
+  fs::permissions(at("open"), fs::perms::all);
+  EXPECT_NE(refused("open/cache").find("lies in " + at("open").string()), std::string::npos);
+  EXPECT_FALSE(fs::exists(at("open/cache")));
+  // A link to it is no way around it, and a link in a folder of ours is none to refuse.
+  fs::create_directory_symlink(at("open"), at("link"));
+  EXPECT_NE(refused("link/cache"), "");
+  fs::create_directories(at("closed"));
+  fs::create_directory_symlink(at("closed"), at("ours"));
+  EXPECT_EQ(refused("ours"), "");
+}
+
+TEST_F(CacheFolder, BelowAnotherUsersIsRefusedIfItHoldsAFolderOrLinkOfOurs)
+{
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "needs root to give a folder away";
+  fs::create_directories(at("his/rmaplab"));
+  ASSERT_EQ(::chown(at("his").c_str(), 65533, 65533), 0);
+  EXPECT_NE(refused("his").find("lies in " + at("his").string()), std::string::npos);
+  fs::remove(at("his/rmaplab"));
+  fs::create_directories(at("mine"));
+  fs::create_directory_symlink(at("mine"), at("his/rmaplab"));
+  EXPECT_NE(refused("his").find("lies in " + at("his").string()), std::string::npos);
+  EXPECT_FALSE(is_ours_alone(at("his/rmaplab")));
 }
 
 TEST(TempDir, RemovesItselfWithContent)
