@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -289,7 +290,7 @@ class BuildFolder
   }
 
   // .config from the fragments; left alone where it is as it would be. All that a fragment sets
-  // must be so in the end; of a whole configuration what is otherwise is told.
+  // must be so in the end; a whole configuration may come out otherwise.
   Result<> configure(std::vector<Fragment> fragments, const Notify& notify) const
   {
     const bool whole = is_whole_config(fragments.front().text);
@@ -298,7 +299,8 @@ class BuildFolder
       fragments.push_back({.name = "keys", .text = replace_keys(merged(fragments), notify)});
     const std::string wanted = merged(fragments);
     std::error_code error;
-    const auto before = read_file(out_.string() + ".wanted");
+    const auto before = fs::exists(out_ / kWanted, error) ? read_made(out_, kWanted)
+                                                          : Result<std::string>(std::string());
     if (before && *before == wanted && fs::exists(out_ / ".config", error))
       return check(strict);
     if (auto made = make_directories(out_); !made)
@@ -320,13 +322,31 @@ class BuildFolder
       return done.error();
     if (auto checked = check(strict); !checked)
       return checked.error();
-    if (whole)
-      if (auto told = tell_changes(fragments.front(), notify); !told)
-        return told.error();
-    return write_file(out_.string() + ".wanted", wanted);
+    return write_file(out_ / kWanted, wanted);
+  }
+
+  // What came out otherwise of a whole configuration, in words; "" of fragments.
+  Result<std::string> config_otherwise(const Fragment& given) const
+  {
+    if (!is_whole_config(given.text))
+      return std::string();
+    const auto config = read_made(out_, ".config");
+    if (!config)
+      return config.error();
+    ConfigSymbols symbols;
+    std::error_code error;
+    for (auto it = fs::recursive_directory_iterator(source_.work_tree(), error);
+         !error && it != fs::recursive_directory_iterator(); it.increment(error))
+      if (it->path().filename().string().starts_with("Kconfig") && it->is_regular_file(error))
+        if (const auto text = read_regular_file(it->path()))
+          add_symbols(*text, symbols);
+    return printable(to_string(fs::path(given.name).filename().string(),
+                               config_changes(given.text, *config, symbols)));
   }
 
  private:
+  // The configuration that .config was made for.
+  static constexpr const char* kWanted = ".rmaplab-wanted";
   // A distribution's keys are files of its own build.
   std::string replace_keys(const std::string& wanted, const Notify& notify) const
   {
@@ -342,33 +362,6 @@ class BuildFolder
                               name == "MODULE_SIG_KEY" ? "certs/signing_key.pem" : "");
     }
     return fragment;
-  }
-
-  Result<> tell_changes(const Fragment& given, const Notify& notify) const
-  {
-    const auto config = read_made(out_, ".config");
-    if (!config)
-      return config.error();
-    ConfigSymbols symbols;
-    std::error_code error;
-    for (auto it = fs::recursive_directory_iterator(source_.work_tree(), error);
-         !error && it != fs::recursive_directory_iterator(); it.increment(error))
-      if (it->path().filename().string().starts_with("Kconfig") && it->is_regular_file(error))
-        if (const auto text = read_regular_file(it->path()))
-          add_symbols(*text, symbols);
-    const ConfigChanges changes = config_changes(given.text, *config, symbols);
-    notify(
-        fmt::format("{}: {} options; {} that this source does not have, {} that nobody chooses "
-                    "(compiler, version) and {} that can be chosen came out otherwise{}",
-                    printable(given.name), changes.options, changes.unknown, changes.computed,
-                    changes.otherwise.size(), changes.otherwise.empty() ? "" : ":"));
-    constexpr std::size_t kMostTold = 10;
-    for (std::size_t i = 0; i < std::min(kMostTold, changes.otherwise.size()); ++i)
-      notify("  " + printable(changes.otherwise[i]));
-    if (changes.otherwise.size() > kMostTold)
-      notify(fmt::format("  and {} more; all: diff {} {}", changes.otherwise.size() - kMostTold,
-                         printable(given.name), (out_ / ".config").string()));
-    return ok();
   }
 
   Result<> check(const std::string& wanted) const
@@ -389,6 +382,64 @@ class BuildFolder
   Toolchain toolchain_;
   int jobs_;
   std::optional<Sandbox> sandbox_;
+};
+
+// A Makefile may leave in the folder that it works in what the next build there takes for its own.
+// So a series is built in a copy of what the source without it left: at the same place, which make
+// has in its files, and gone when this goes.
+class SeriesFolder
+{
+ public:
+  // `out`: the folder that make works in. It may be missing.
+  static Result<SeriesFolder> create(const fs::path& out, const Notify& notify)
+  {
+    if (auto back = restore(out); !back)
+      return back.error();
+    SeriesFolder folder(out);
+    std::error_code error;
+    if (auto made = make_directories(out); !made)
+      return made.error();
+    fs::rename(out, kept(out), error);
+    if (error)
+      return Error{
+          .code = Errc::os, .context = "rename " + out.string(), .sys_errno = error.value()};
+    const auto copied =
+        run_command({.argv = {"cp", "-aT", "--reflink=auto", "--", kept(out), out}},
+                    [&] { notify.passing("copying what the source without the series left"); });
+    if (!copied)
+      return copied.error();
+    if (copied->wait_status != 0)
+      return Error{.code = Errc::os,
+                   .context = fmt::format("copy {}: {}", kept(out).string(),
+                                          printable(trim(last_lines(copied->err, 1))))};
+    return folder;
+  }
+  SeriesFolder(SeriesFolder&& other) noexcept : out_(std::exchange(other.out_, {})) {}
+  SeriesFolder& operator=(SeriesFolder&&) = delete;
+  ~SeriesFolder()
+  {
+    if (!out_.empty())
+      static_cast<void>(restore(out_));  // else the next build's first step says why not
+  }
+  // Also after a build that was killed.
+  static Result<> restore(const fs::path& out)
+  {
+    std::error_code error;
+    if (!fs::exists(kept(out), error))
+      return ok();
+    fs::remove_all(out, error);
+    if (!error)
+      fs::rename(kept(out), out, error);
+    return error ? Result<>(Error{.code = Errc::os,
+                                  .context = fmt::format("put {} back", kept(out).string()),
+                                  .sys_errno = error.value()})
+                 : ok();
+  }
+
+ private:
+  explicit SeriesFolder(fs::path out) : out_(std::move(out)) {}
+  static fs::path kept(const fs::path& out) { return out.string() + ".base"; }
+  fs::path out_;
 };
 
 // What BuildOptions::sandbox comes to here.
@@ -588,6 +639,8 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
     built.manifest["build.config"] += (built.manifest["build.config"].empty() ? "" : " ") +
                                       fs::path(fragment.name).filename().string();
   inputs += wanted;
+  if (is_whole_config(fragments->front().text))
+    inputs += kConfigOtherwise;  // its manifest says it since then
   for (const Patch& patch : before.patches)
     inputs += "before" + diff_id(patch.diff);
   for (const Patch& patch : series.patches)
@@ -616,45 +669,94 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
       return manifest.error();
     built.manifest = *std::move(manifest);
     built.compiled = false;
+    if (const std::string text = manifest_value(built.manifest, kConfigOtherwise); !text.empty())
+      notify(printable(text));
   } else {
-    if (auto clean = source->reset(notify); !clean)
-      return clean.error();
-    for (const auto& [patches, off] : {std::pair{&before, false}, {&series, options.reverse}}) {
-      if (patches->patches.empty())
-        continue;
-      const auto applied = source->apply(*patches, off, notify);
-      if (!applied)
-        return applied.error();
-      for (const auto& note : applied->notes)
-        notify(note);
-      built.manifest[patches == &before ? "build.before.how" : "build.series.how"] = applied->how;
-    }
     const auto sandbox = sandbox_of(options.sandbox, notify);
     if (!sandbox)
       return sandbox.error();
     built.manifest["build.sandbox"] = *sandbox ? (*sandbox)->name() : "none";
     const int jobs =
         options.jobs > 0 ? options.jobs : static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-    // By the names of the fragments: what is edited in one is compiled, not everything.
+    // By the names of the fragments: what is edited in one is compiled, not everything. By what
+    // lies below the series: others' patches are no part of it.
     std::string names = built.manifest["build.config"];
     std::replace(names.begin(), names.end(), ' ', '+');
-    const BuildFolder folder(*source,
-                             source->folder() / fmt::format("out-{}-{}-{}", toolchain.arch, names,
-                                                            sha256(*compiler).substr(0, 8)),
-                             toolchain, jobs, *sandbox);
-    notify(fmt::format("building {}{}", source->id(),
-                       series.patches.empty() ? "" : ", " + built.manifest["kernel.series"]));
-    if (auto done = folder.configure(*fragments, notify); !done)
-      return done.error();
-    if (auto done = folder.make({architecture->name == "amd64" ? "bzImage" : "Image"}, notify);
-        !done)
-      return done.error();
-    const auto config = read_made(folder.out(), ".config");
-    if (!config)
-      return config.error();
-    built.manifest["build.config_sha256"] = sha256(*config);
-    if (auto stored = store(folder, *architecture, built.manifest, built.folder); !stored)
-      return stored.error();
+    std::string below;
+    for (const Patch& patch : before.patches)
+      below += diff_id(patch.diff);
+    const BuildFolder folder(
+        *source,
+        source->folder() / fmt::format("out-{}-{}-{}{}", toolchain.arch, names,
+                                       sha256(*compiler).substr(0, 8),
+                                       below.empty() ? "" : "-" + sha256(below).substr(0, 8)),
+        toolchain, jobs, *sandbox);
+    if (auto back = SeriesFolder::restore(folder.out()); !back)
+      return back.error();
+    // The work tree as it is to be, configured and made.
+    const auto make = [&](bool with_series) -> Result<> {
+      if (auto clean = source->reset(notify); !clean)
+        return clean;
+      for (const auto& [patches, off] : {std::pair{&before, false}, {&series, options.reverse}}) {
+        if (patches->patches.empty() || (patches == &series && !with_series))
+          continue;
+        const auto applied = source->apply(*patches, off, notify);
+        if (!applied)
+          return applied.error();
+        for (const auto& note : applied->notes)
+          notify(note);
+        built.manifest[patches == &before ? "build.before.how" : "build.series.how"] = applied->how;
+      }
+      notify(fmt::format("building {}{}", source->id(),
+                         with_series ? ", " + built.manifest["kernel.series"] : ""));
+      if (auto done = folder.configure(*fragments, notify); !done)
+        return done;
+      if (with_series == !series.patches.empty()) {
+        const auto otherwise = folder.config_otherwise(fragments->front());
+        if (!otherwise)
+          return otherwise.error();
+        if (!otherwise->empty()) {
+          built.manifest[kConfigOtherwise] = *otherwise;
+          notify(*otherwise);
+        }
+      }
+      return folder.make({architecture->name == "amd64" ? "bzImage" : "Image"}, notify);
+    };
+    const auto keep = [&]() -> Result<> {
+      const auto config = read_made(folder.out(), ".config");
+      if (!config)
+        return config.error();
+      built.manifest["build.config_sha256"] = sha256(*config);
+      return store(folder, *architecture, built.manifest, built.folder);
+    };
+    // What the source itself was last built as in this folder.
+    const fs::path made = folder.out().string() + ".made";
+    const std::string state = sha256(source->tree() + wanted);
+    const auto make_source = [&]() -> Result<> {
+      fs::remove(made, error);
+      auto done = make(false);
+      return done ? write_file(made, state) : done;
+    };
+    if (series.patches.empty()) {
+      if (auto done = make_source(); !done)
+        return done.error();
+      if (auto kept = keep(); !kept)
+        return kept.error();
+    } else {
+      if (const auto before_it = read_file(made); !before_it || *before_it != state)
+        if (const auto done = make_source(); !done) {
+          if (done.error().code == Errc::interrupted)
+            return done.error();
+          notify("without the series it does not build: " + printable(done.error().context));
+        }
+      const auto copy = SeriesFolder::create(folder.out(), notify);
+      if (!copy)
+        return copy.error();
+      if (auto done = make(true); !done)
+        return done.error();
+      if (auto kept = keep(); !kept)
+        return kept.error();
+    }
   }
   if (!options.out.empty()) {
     if (auto made = make_directories(options.out); !made)

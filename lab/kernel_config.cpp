@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -124,6 +126,21 @@ ConfigChanges config_changes(std::string_view wanted, std::string_view final_con
       changes.otherwise.push_back(text);
   }
   return changes;
+}
+
+std::string to_string(const std::string& name, const ConfigChanges& changes)
+{
+  constexpr std::size_t kMostNamed = 10;
+  const auto& otherwise = changes.otherwise;
+  const auto named = std::span(otherwise).first(std::min(kMostNamed, otherwise.size()));
+  return fmt::format(
+      "{}: {} options; {} that this source does not have, {} that nobody chooses (compiler, "
+      "version) and {} that can be chosen came out otherwise{}{}{}",
+      name, changes.options, changes.unknown, changes.computed, otherwise.size(),
+      named.empty() ? "" : ": ", fmt::join(named, "; "),
+      named.size() == otherwise.size()
+          ? ""
+          : fmt::format("; and {} more", otherwise.size() - named.size()));
 }
 
 std::map<std::string, std::string> missing_keys(

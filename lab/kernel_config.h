@@ -41,6 +41,10 @@ struct ConfigChanges {
 ConfigChanges config_changes(std::string_view wanted, std::string_view final_config,
                              const ConfigSymbols& symbols);
 
+// The same in words, on one line: the counts, and the first of what can be chosen. `name` is that
+// of the configuration.
+std::string to_string(const std::string& name, const ConfigChanges& changes);
+
 // Keys and certificates that `config` has built in and that are files of whoever made it:
 // "SYSTEM_TRUSTED_KEYS" -> "debian/certs/a.pem", where `is_there` says that the source lacks them.
 std::map<std::string, std::string> missing_keys(

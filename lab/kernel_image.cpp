@@ -163,6 +163,7 @@ Result<Kernel> load(const std::string& spec, const std::string& source,
                 .architecture = architecture,
                 .source = source,
                 .series = {},
+                .config_otherwise = {},
                 .image = fs::absolute(image),
                 .config = {},
                 .ram_disk = ram_disk,
@@ -205,6 +206,7 @@ Result<Kernel> from_built_folder(const std::string& spec, const Architecture& ar
   if (!kernel)
     return kernel;
   kernel->series = manifest_value(*manifest, "kernel.series");
+  kernel->config_otherwise = manifest_value(*manifest, kConfigOtherwise);
   return with_system_map(kernel, folder / "System.map");
 }
 

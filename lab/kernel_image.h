@@ -20,6 +20,9 @@ struct Kernel {
   Architecture architecture;
   std::string source;  // where it came from: Debian package and version, or a path
   std::string series;  // patches on that source, or taken off it, in words; "" for none
+  // What of the whole configuration that was asked for it has otherwise, in words; "" where it was
+  // made from fragments, or not by us.
+  std::string config_otherwise;
   std::filesystem::path image;
   std::filesystem::path config;  // "" when it came without one
   // Its module brd, which is a guest's swap, as it came: compressed or not. "" when that is
@@ -36,6 +39,8 @@ struct KernelOptions {
   bool offline = false;
 };
 
+// Key of the manifest of a built kernel for Kernel::config_otherwise.
+inline constexpr const char* kConfigOtherwise = "build.config_otherwise";
 // Key of the manifest of a built kernel for the SHA-256 of one of its files.
 std::string built_checksum_key(const std::string& file);
 // The manifest of a built kernel with the sum of its own other keys.

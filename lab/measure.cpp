@@ -99,7 +99,7 @@ void judge_console(KernelRun& run, const std::string& boot, const BootReport& re
   for (const auto& line : complaints_of_console(console.substr(begin)))
     if (std::none_of(samples.begin(), samples.end(), [&](const Sample& sample) {
           return sample.status == SampleStatus::fail &&
-                 sample.reason.find(line) != std::string::npos;
+                 sample.reason.str().find(line) != std::string::npos;
         }))
       unclaimed.push_back(line);
   if (!unclaimed.empty())
@@ -184,6 +184,8 @@ void describe_machine(Manifest& manifest, const Machine& machine, const LabOptio
   manifest["kernel.source"] = kernel.source;
   if (!kernel.series.empty())
     manifest["kernel.series"] = kernel.series;
+  if (!kernel.config_otherwise.empty())
+    manifest["kernel.config_otherwise"] = kernel.config_otherwise;
   manifest["kernel.image_sha256"] = kernel.image_sha256;
   manifest["kernel.config_sha256"] = kernel.config_sha256;
 }

@@ -22,8 +22,9 @@ olddefconfig: ; @sed -i /CONFIG_REFUSED/d $(O)/.config
 bzImage:
 	@if grep -q broken mm/rmap.c; then echo 'mm/rmap.c:3:1: error: broken'; exit 1; fi
 	@mkdir -p $(O)/arch/x86/boot $(O)/arch/arm64/boot && cp mm/rmap.c $(O)/arch/x86/boot/bzImage
-	@echo map >$(O)/System.map; echo built >>$(O)/builds
-Image: bzImage ; @cp mm/rmap.c $(O)/arch/arm64/boot/Image
+	@[ ! -e $(O)/planted ] || cat $(O)/planted >>$(O)/arch/x86/boot/bzImage
+	@echo map >$(O)/System.map
+Image: bzImage ; @cp $(O)/arch/x86/boot/bzImage $(O)/arch/arm64/boot/Image
 M
 git -C "$tree" init -q && git -C "$tree" add -A && git -C "$tree" commit -qm 'v1'
 git -C "$tree" tag v1
@@ -37,7 +38,7 @@ kernel_of() { sed -n 's/^kernel: //p' "$work/out"; }
 image_has() { grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "no \"$1\" in the image"; }
 image_lacks() { ! grep -qx "$1" "$(kernel_of)/vmlinuz" || fail "\"$1\" in the image"; }
 build() { run "$RMAPLAB" kernel build --source "$@"; }
-builds() { cat "$work"/cache/rmaplab/builds/*/out-*/builds | wc -l; }
+builds() { ls -d "$work"/cache/rmaplab/builds/*/kernels/*/ | wc -l; }
 sources() { (cd "$tree" && find . -type f ! -name index ! -path './.git/logs/*' ! -name '*HEAD' | sort | xargs sha256sum); }
 sources >"$work/before"
 
@@ -108,6 +109,26 @@ expect_status 2; expect err '^  mm/rmap.c at line 2: its context is not there$'
 [ -z "$(find "$work" /tmp/evil -name evil ! -path '*/bin/*' 2>/dev/null)" ] || fail "a patch wrote where it must not"
 grep -rq evil "$work"/cache/rmaplab/builds/*/linux/.git/hooks "$work"/cache/rmaplab/builds/*/linux/.git/config &&
   fail "a patch wrote below .git"
+
+# What a series' Makefile leaves in the build's folder is in no later build: not of the source, not of
+# another series, not after one that was killed.
+sed 's|^bzImage:$|&\n\t@mkdir -p $(O); echo planted >$(O)/planted|' "$tree/Makefile" >"$work/Makefile.new"
+diff -u --label a/Makefile --label b/Makefile "$tree/Makefile" "$work/Makefile.new" >"$work/plant.diff"
+build "$tree" --series "$work/plant.diff"
+expect_status 0; image_has planted
+printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+cinq\n 6\n 7\n 8\n' >"$work/cinq.diff"
+build "$tree" --series "$work/cinq.diff"
+expect_status 0; image_has cinq; image_lacks planted
+sed -i 's/^1$/uno/' "$tree/mm/rmap.c"
+build "$tree"
+expect_status 0; image_has uno; image_lacks planted
+out=$(echo "$work"/cache/rmaplab/builds/linux-*/out-*-bench-????????)
+[ -d "$out" ] || fail "no folder $out"
+mv "$out" "$out.base"; mkdir "$out"; echo planted >"$out/planted"
+sed -i 's/^uno$/eins/' "$tree/mm/rmap.c"
+build "$tree"
+expect_status 0; image_has eins; image_lacks planted; [ ! -e "$out.base" ] || fail "$out.base is still there"
+git -C "$tree" checkout -q mm/rmap.c
 
 # Of two versions one is taken, or chosen.
 { git -C "$tree" format-patch -q --stdout v1..v2; git -C "$tree" format-patch -q -v2 --stdout v1..v2 | sed '/^From .*/,$!d' | awk '/^From /{n++} n==1'; } >"$work/two.mbox"
@@ -211,11 +232,13 @@ xz -k "$work/whole.config"
 build "$tree" --config "$work/whole.config"
 expect_status 0
 expect err 'SYSTEM_TRUSTED_KEYS: debian/certs/a.pem is not in the source: left out'
-expect err '5 options; 1 that this source does not have, 1 that nobody chooses .* and 2 that can be chosen came out otherwise:'
-expect err '  REFUSED: wanted y, is absent$'
+otherwise='whole.config: 5 options; 1 that this source does not have, 1 that nobody chooses .* and 2 that can be chosen came out otherwise: REFUSED: wanted y, is absent; '
+expect err "$otherwise"; expect out "^build.config_otherwise: $otherwise"
 grep -q '^CONFIG_SYSTEM_TRUSTED_KEYS=""$' "$(kernel_of)/config" || fail "the key is still in the .config"
 build "$tree" --config "$work/whole.config.xz"
-expect_status 0; expect err 'nothing compiled'
+expect_status 0; expect err 'nothing compiled'; expect err "$otherwise"
+build "$tree" --config "$work/whole.config" --series "$work/five.diff"
+expect_status 0; image_has five; expect err "$otherwise"; expect out "^build.config_otherwise: $otherwise"
 echo CONFIG_MINE=n >"$work/part.config"
 build "$tree" --config "$work/part.config,$work/whole.config"
 expect_status 0; grep -q '^# CONFIG_MINE is not set$' "$(kernel_of)/config" || fail "the part is not on top"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/kernel_config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -96,6 +97,21 @@ TEST(KernelBuild, TheCompilersFirstErrorIsToldNotMakesLast)
             "mm/rmap.c:12:3: error: expected ';' before '}' token");
   EXPECT_EQ(first_build_error("make: *** No rule to make target 'bzImage'.  Stop.\n"),
             "make: *** No rule to make target 'bzImage'.  Stop.");
+}
+
+TEST(ConfigChanges, InWordsAreOneLineOfCountsAndTheFirstNames)
+{
+  ConfigChanges changes{.options = 50, .unknown = 3, .computed = 2};
+  EXPECT_EQ(to_string("distro.config", changes),
+            "distro.config: 50 options; 3 that this source does not have, 2 that nobody chooses "
+            "(compiler, version) and 0 that can be chosen came out otherwise");
+  for (int i = 10; i < 22; ++i)
+    changes.otherwise.push_back(fmt::format("X{}: wanted y, is absent", i));
+  const std::string text = to_string("distro.config", changes);
+  EXPECT_NE(text.find(" and 12 that can be chosen came out otherwise: X10: wanted y, is absent; "),
+            std::string::npos);
+  EXPECT_NE(text.find("; X19: wanted y, is absent; and 2 more"), std::string::npos);
+  EXPECT_EQ(text.find("X20"), std::string::npos);
 }
 
 TEST(KernelBuild, AMissingHeaderIsToldWithItsPackage)
