@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <unordered_set>
 
 #include "base/files.h"
 #include "cli/function_run.h"
@@ -27,13 +28,13 @@ struct AbOptions : LabRunOptions {
 // The functions of the cases whose headline changed.
 std::string changed_functions(const Comparison& comparison, const Run& base, const Run& head)
 {
-  std::vector<FunctionCase> changed;
-  for (const FunctionCase& one : function_cases(base, head))
-    for (const ComparisonRow& row : comparison.rows)
-      if (row.metric->name == "instructions" && row.workload == one.workload &&
-          row.arguments == one.arguments &&
-          (row.verdict == Verdict::better || row.verdict == Verdict::worse))
-        changed.push_back(one);
+  std::unordered_set<CaseName> differ;
+  for (const ComparisonRow& row : comparison.rows)
+    if (row.metric->name == "instructions" &&
+        (row.verdict == Verdict::better || row.verdict == Verdict::worse))
+      differ.insert({.workload = row.workload, .arguments = row.arguments});
+  std::vector<CaseName> changed = function_cases(base, head);
+  std::erase_if(changed, [&](const CaseName& one) { return !differ.contains(one); });
   return changed.empty() ? "\nkernel functions: no case's instructions changed\n"
                          : "\n" + functions_report(base, head, changed, {});
 }

@@ -43,13 +43,12 @@ int compare_functions(const CompareOptions& opt, const Run& base, const Run& hea
   shown.warnings = shortcomings(comparison);
   for (auto& line : function_shortcomings(base, head))
     shown.warnings.push_back(std::move(line));
-  std::vector<FunctionCase> cases = function_cases(base, head);
+  std::vector<CaseName> cases = function_cases(base, head);
   if (cases.empty())
     return complain({.code = Errc::usage,
                      .context = "no rows by kernel function in both runs: measure them with "
                                 "`rmaplab ab --functions` or `run --kernel SPEC --functions`"});
-  std::erase_if(cases,
-                [&](const FunctionCase& one) { return !glob_match(opt.filter, one.workload); });
+  std::erase_if(cases, [&](const CaseName& one) { return !glob_match(opt.filter, one.workload); });
   if (cases.empty())
     return complain({.code = Errc::usage,
                      .context = "no workload with such rows matches \"" + opt.filter + "\""});
@@ -92,7 +91,8 @@ int run_compare(const CompareOptions& opt, std::ostream& out)
 void add_compare(CLI::App& app, int& exit_status)
 {
   auto opt = std::make_shared<CompareOptions>();
-  auto* cmd = app.add_subcommand("compare", "compare two stored runs");
+  auto* cmd = app.add_subcommand(
+      "compare", "compare two stored runs: prints, where `gate` judges; exit 0 whatever they hold");
   cmd->add_option("base", opt->base,
                   "folder of the run to compare against, or of several, one a boot")
       ->required();

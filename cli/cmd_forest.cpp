@@ -121,6 +121,13 @@ Result<Forest> read_forest(const ForestOptions& opt)
 {
   if (!opt.workload.workload.empty())
     return forest_of_workload(opt.workload);
+  std::error_code error;
+  if (!opt.command && !opt.words.empty() && std::filesystem::is_regular_file(opt.words[0], error))
+    return Error{
+        .code = Errc::usage,
+        .context = opt.words[0] +
+                   " is a file: give PIDs, or --cmd -- COMMAND; the text of /proc/PID/maps "
+                   "has no anon_vmas, and a stored forest (--format json) is for --diff"};
   const auto pids = opt.command ? Result(std::vector<pid_t>()) : parse_pids(opt.words);
   if (!pids)
     return pids.error();

@@ -82,6 +82,10 @@ Result<Sides> sides_of(const GateOptions& opt, const std::vector<std::string>& s
       continue;
     }
     auto kernel = find_kernel(specs[i], opt.kernel, screen.notify());
+    if (!kernel && kernel.error().code == Errc::parse)
+      return Error{
+          .code = kernel.error().code,
+          .context = "not the folder of a run, and as a kernel: " + kernel.error().context};
     if (!kernel)
       return kernel.error();
     kernels.push_back(*std::move(kernel));

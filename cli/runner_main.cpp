@@ -83,7 +83,7 @@ int run_case_command(RunnerOptions& opt)
   RecordWriter out(opt.record_fd);
   run_case(opt.plan, {.workload = workload, .values = *values, .pass = *pass},
            {.sample =
-                [&](const Sample& sample) {
+                [&](const MeasuredSample& sample) {
                   if (!out.write("sample", sample_row(sample)))
                     ::_exit(kUsage);
                 },

@@ -566,8 +566,9 @@ Result<> TraceReader::State::read_header()
     const std::string_view view(text);
     if (first) {
       if (view.substr(0, kVersionPrefix.size()) != kVersionPrefix)
-        return reject(line, fmt::format("line is {}, expected \"{}{}\"", quoted(view),
-                                        kVersionPrefix, kTraceVersion));
+        return reject(line, fmt::format("line is {}, expected \"{}{}\": a trace is what `rmaplab "
+                                        "record` writes, another tool's log lacks the faults",
+                                        quoted(view), kVersionPrefix, kTraceVersion));
       const auto version = view.substr(kVersionPrefix.size());
       if (version != "1" && version != std::to_string(kTraceVersion))
         return reject(line, fmt::format("trace is of version {}, expected 1 or {}: another rmaplab "

@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/text.h"
 #include "reports/functions.h"
@@ -23,29 +25,31 @@ namespace
 {
 
 struct Key {
-  std::string workload;
-  std::string arguments;
-  std::string metric;
-  std::string site;
-  bool operator<(const Key& other) const
-  {
-    return std::tie(workload, arguments, metric, site) <
-           std::tie(other.workload, other.arguments, other.metric, other.site);
-  }
+  CaseName of;
+  SharedText metric;
+  SharedText site;
+  bool operator==(const Key&) const = default;
+};
+Key key_of(const Sample& sample)
+{
+  return {.of = case_of(sample), .metric = sample.metric, .site = sample.site};
+}
+struct KeyHash {
+  std::size_t operator()(const Key& key) const { return hash_of(key.of, key.metric, key.site); }
 };
 
 struct Gathered {
   std::map<int, std::vector<double>> by_boot;
-  std::map<int, std::string> without;  // boots with a row that has no value, and why
-  std::string pass;
-  std::string reason;
+  std::map<int, SharedText> without;  // boots with a row that has no value, and why
+  SharedText pass;
+  SharedText reason;
   bool failed = false;
 };
 
 // All of one run.
 struct Table {
-  std::map<Key, Gathered> cells;
-  std::set<std::tuple<int, std::string, std::string, std::string>> ran;  // boot, case, pass
+  std::unordered_map<Key, Gathered, KeyHash> cells;
+  std::unordered_map<CaseName, std::set<std::pair<int, SharedText>>> ran;  // boots and passes
   std::set<int> units;     // boots as they count: by replica in the exact lab
   std::set<int> boots;     // by their numbers
   std::set<int> replicas;  // where these are what counts
@@ -69,8 +73,8 @@ Table gather(const Run& run)
       table.replicas.insert(sample.replica);
     if (!is_compared(sample))
       continue;
-    table.ran.emplace(boot, sample.workload, sample.arguments, sample.pass);
-    Gathered& cell = table.cells[{sample.workload, sample.arguments, sample.metric, sample.site}];
+    table.ran[case_of(sample)].emplace(boot, sample.pass);
+    Gathered& cell = table.cells[key_of(sample)];
     const bool failed = sample.status == SampleStatus::fail;
     cell.pass = sample.pass;
     if (sample.value)
@@ -94,7 +98,8 @@ void diverge_in_all(std::map<int, std::vector<double>>& repetitions)
     values.assign(values.size(), most);
 }
 
-Side side_of(const Table& table, const Key& key)
+// Takes the values out of the table: each cell is asked for once.
+Side side_of(Table& table, const Key& key)
 {
   Side side;
   const auto found = table.cells.find(key);
@@ -103,7 +108,7 @@ Side side_of(const Table& table, const Key& key)
     side.missing = true;
     return side;
   }
-  side.repetitions = found->second.by_boot;
+  side.repetitions = std::move(found->second.by_boot);
   if (key.metric == kReplayDiverged)
     diverge_in_all(side.repetitions);
   std::vector<double> all;
@@ -232,14 +237,14 @@ struct Divergence {
   double calls = 0;
   std::string first;  // the site of replay_diverged that names the first call
 };
-using Diverged = std::map<std::pair<std::string, std::string>, Divergence>;  // by case
+using Diverged = std::unordered_map<CaseName, Divergence>;
 Diverged diverged_cases(const std::vector<Sample>& samples)
 {
   Diverged diverged;
   for (const Sample& sample : samples) {
     if (sample.metric != kReplayDiverged || !sample.value || *sample.value == 0)
       continue;
-    Divergence& one = diverged[{sample.workload, sample.arguments}];
+    Divergence& one = diverged[case_of(sample)];
     if (sample.site.empty())
       one.calls = std::max(one.calls, *sample.value);
     else if (one.first.empty())
@@ -271,17 +276,16 @@ void drop_diverged(ComparisonRow& row, const Diverged& base, const Diverged& hea
 std::string lost_on(const ComparisonRow& row, const Side& side, const Table& table,
                     const char* name)
 {
-  const auto found =
-      table.cells.find({row.workload, row.arguments, std::string(row.metric->name), row.site});
+  const auto found = table.cells.find(
+      {.of = {row.workload, row.arguments}, .metric = row.metric->name, .site = row.site});
   if (found == table.cells.end())
     return {};
   for (const auto& [boot, why] : found->second.without)
     if (!side.boots.contains(boot))
       return fmt::format("boot {} has no value on the {}{}{}", boot, name, why.empty() ? "" : ": ",
                          why);
-  for (const auto& [boot, workload, arguments, pass] : table.ran)
-    if (workload == row.workload && arguments == row.arguments && pass == found->second.pass &&
-        !side.boots.contains(boot))
+  for (const auto& [boot, pass] : table.ran.at({row.workload, row.arguments}))
+    if (pass == found->second.pass && !side.boots.contains(boot))
       return fmt::format("boot {} has no value on the {}", boot, name);
   std::size_t most = 0;
   for (const auto& [boot, values] : side.repetitions)
@@ -359,10 +363,14 @@ void add_notes(Comparison& comparison, const Table& base, const Table& head)
     comparison.notes.push_back(fmt::format("the base has {} boot{}, the head {}", base.boots.size(),
                                            base.boots.size() == 1 ? "" : "s", head.boots.size()));
   for (const auto& [manifest, name] :
-       {std::pair{&comparison.base, "base"}, {&comparison.head, "head"}})
+       {std::pair{&comparison.base, "base"}, {&comparison.head, "head"}}) {
     if (const std::string log = manifest_value(*manifest, "kernel_log.boot"); !log.empty())
       comparison.notes.push_back(
           fmt::format("{}: its kernel complained while it booted: {}", name, log));
+    if (const std::string text = manifest_value(*manifest, "kernel.config_otherwise");
+        !text.empty())
+      comparison.notes.push_back(fmt::format("{}: its configuration is {}", name, text));
+  }
   if (const std::string unknown = unknown_on_both(comparison.base, comparison.head);
       !unknown.empty())
     comparison.notes.push_back(
@@ -383,14 +391,14 @@ void add_notes(Comparison& comparison, const Table& base, const Table& head)
         reads(comparison.base) ? "base" : "head"));
 }
 
-// The cases of one side that failed: workload and arguments.
-using FailedCases = std::set<std::pair<std::string, std::string>>;
+// The cases of one side that failed.
+using FailedCases = std::unordered_set<CaseName>;
 FailedCases failed_cases(const std::vector<Sample>& samples)
 {
   FailedCases failed;
   for (const Sample& sample : samples)
     if (sample.status == SampleStatus::fail)
-      failed.emplace(sample.workload, sample.arguments);
+      failed.insert(case_of(sample));
   return failed;
 }
 
@@ -589,20 +597,20 @@ Comparison compare_runs(const Run& base, const Run& head)
   if (!base.config.empty() && !head.config.empty())
     comparison.config_differences = compare_configs(base.config, head.config);
 
-  const Table left = gather(base);
-  const Table right = gather(head);
+  Table left = gather(base);
+  Table right = gather(head);
   const Diverged base_diverged = diverged_cases(base.samples);
   const Diverged head_diverged = diverged_cases(head.samples);
   const FailedCases base_failed = failed_cases(base.samples);
   const FailedCases head_failed = failed_cases(head.samples);
-  std::map<Key, bool> seen;
+  std::unordered_set<Key, KeyHash> seen;
   auto add_samples = [&](const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
-      const Key key{sample.workload, sample.arguments, sample.metric, sample.site};
-      if (!is_compared(sample) || std::exchange(seen[key], true))
+      const Key key = key_of(sample);
+      if (!is_compared(sample) || !seen.insert(key).second)
         continue;
-      ComparisonRow row{.workload = key.workload,
-                        .arguments = key.arguments,
+      ComparisonRow row{.workload = key.of.workload,
+                        .arguments = key.of.arguments,
                         .metric = find_metric(key.metric),
                         .site = key.site,
                         .base = side_of(left, key),

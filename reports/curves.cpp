@@ -41,8 +41,28 @@ void add_case(Curves& curves, const std::string& workload, std::string_view argu
   }
 }
 
+// A look for a bend takes as many steps as the square of the sizes: those of a workload are some
+// ten.
+constexpr std::size_t kMostSizes = 1000;
+
+// What is not looked at, on one line; nothing where that is none.
+void tell_too_long(const Curves& curves, std::vector<std::string>& lines)
+{
+  std::size_t count = 0;
+  std::string first;
+  for (const auto& [name, points] : curves)
+    if (points.size() > kMostSizes && ++count == 1)
+      first = name;
+  if (count > 0)
+    lines.push_back(fmt::format("{} of more than {} sizes, not looked at: {}{}",
+                                count == 1 ? "a curve" : fmt::format("{} curves", count),
+                                kMostSizes, first, count == 1 ? "" : ", ..."));
+}
+
 std::optional<Curve> fitted(const std::map<double, double>& points)
 {
+  if (points.size() > kMostSizes)
+    return std::nullopt;
   std::vector<CurvePoint> list;
   for (const auto& [size, cost] : points)
     list.push_back({size, cost});
@@ -104,6 +124,7 @@ std::vector<std::string> curve_lines(const Comparison& comparison)
   }
   if (!alike.empty())
     lines.push_back("curves that bend on both sides alike: " + alike);
+  tell_too_long(base, lines);
   return lines;
 }
 
@@ -121,6 +142,7 @@ std::vector<std::string> curve_lines(const Run& run)
   for (const auto& [name, points] : curves)
     if (const auto curve = fitted(points); curve && curve->bend)
       lines.push_back(fmt::format("curve: {}: {}: bends", name, bend_text(*curve)));
+  tell_too_long(curves, lines);
   return lines;
 }
 

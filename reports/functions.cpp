@@ -9,6 +9,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <unordered_set>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -23,20 +24,15 @@ namespace
 
 constexpr std::size_t kColumns = 75;
 
-bool is_of(const Sample& sample, std::string_view workload, std::string_view arguments)
-{
-  return sample.workload == workload && sample.arguments == arguments && sample.value &&
-         is_function_metric(sample.metric);
-}
+// Of one case.
+using RowsOfCase = std::vector<const Sample*>;
 
 // The repetitions of each boot that was counted.
-std::map<int, std::set<int>> boots_of(const Run& run, std::string_view workload,
-                                      std::string_view arguments)
+std::map<int, std::set<int>> boots_of(const RowsOfCase& rows)
 {
   std::map<int, std::set<int>> boots;
-  for (const Sample& sample : run.samples)
-    if (is_of(sample, workload, arguments))
-      boots[sample.boot].insert(sample.repetition);
+  for (const Sample* row : rows)
+    boots[row->boot].insert(row->repetition);
   return boots;
 }
 
@@ -47,14 +43,15 @@ struct Figures {
 using Table = std::map<std::string, Figures, std::less<>>;
 
 // The mean of the repetitions of each boot that both sides have, then of the boots.
-Table table_of(const Run& run, std::string_view workload, std::string_view arguments,
-               const std::map<int, std::set<int>>& ours, const std::map<int, std::set<int>>& theirs)
+Table table_of(const RowsOfCase& rows, const std::map<int, std::set<int>>& ours,
+               const std::map<int, std::set<int>>& theirs)
 {
   const auto twins = std::ranges::count_if(
       ours, [&](const auto& boot) { return theirs.find(boot.first) != theirs.end(); });
   Table table;
-  for (const Sample& sample : run.samples) {
-    if (!is_of(sample, workload, arguments) || !theirs.count(sample.boot))
+  for (const Sample* row : rows) {
+    const Sample& sample = *row;
+    if (!theirs.count(sample.boot))
       continue;
     const double part = *sample.value / static_cast<double>(ours.at(sample.boot).size()) /
                         static_cast<double>(twins);
@@ -62,7 +59,7 @@ Table table_of(const Run& run, std::string_view workload, std::string_view argum
     Figures& figures = table[std::string(name)];
     if (sample.metric == "function_instructions")
       figures.instructions += part;
-    else if (sample.site.find(".cold") == std::string::npos)
+    else if (sample.site.str().find(".cold") == std::string::npos)
       figures.calls += part;
   }
   return table;
@@ -164,15 +161,15 @@ std::string wrapped(const std::string& text)
   return lines + line + "\n";
 }
 
-std::string title_of(const Run& base, const FunctionCase& one)
+std::string title_of(const Run& base, const CaseName& one)
 {
-  std::string title = one.workload + (one.arguments.empty() ? "" : " ") + one.arguments;
+  std::string title = one.workload.str() + (one.arguments.empty() ? "" : " ") + one.arguments.str();
   std::ranges::replace(title, ';', ' ');
-  const std::string item = manifest_value(base.manifest, "item." + one.workload);
+  const std::string item = manifest_value(base.manifest, "item." + one.workload.str());
   return title + (item.empty() ? "" : ", per " + item);
 }
 
-std::string case_report(const Run& base, const FunctionCase& one,
+std::string case_report(const Run& base, const CaseName& one,
                         const std::vector<FunctionChange>& changes, std::size_t top)
 {
   const auto sum = [&](double FunctionChange::*figure) {
@@ -225,8 +222,6 @@ std::string_view source_function(std::string_view symbol)
 namespace
 {
 
-using Case = std::pair<std::string, std::string>;  // workload and arguments
-
 struct CaseSum {
   double functions = 0;
   std::optional<double> mean;
@@ -243,27 +238,31 @@ struct CaseSum {
   }
 };
 // By case and boot.
-std::map<std::pair<Case, int>, CaseSum> sums_of(const Run& run)
+std::map<std::pair<CaseName, int>, CaseSum> sums_of(const Run& run)
 {
-  std::map<std::pair<Case, int>, CaseSum> sums;
+  std::map<std::pair<CaseName, int>, CaseSum> sums;
   for (const Sample& sample : run.samples) {
-    const std::pair<Case, int> key{{sample.workload, sample.arguments}, sample.boot};
-    if (sample.metric == "instructions_mean" && sample.value)
-      sums[key].mean = sums[key].mean.value_or(0) + *sample.value;
-    if (!is_function_metric(sample.metric))
+    const bool mean = sample.metric == "instructions_mean" && sample.value;
+    const bool function = is_function_metric(sample.metric);
+    if (!mean && !function)
       continue;
-    sums[key].lost = sums[key].lost || (!sample.value && !sample.site.empty());
-    sums[key].counted = sums[key].counted || sample.value;
+    CaseSum& sum = sums[{case_of(sample), sample.boot}];
+    if (mean)
+      sum.mean = sum.mean.value_or(0) + *sample.value;
+    if (!function)
+      continue;
+    sum.lost = sum.lost || (!sample.value && !sample.site.empty());
+    sum.counted = sum.counted || sample.value;
     if (sample.metric == "function_instructions")
-      sums[key].functions += sample.value.value_or(0);
+      sum.functions += sample.value.value_or(0);
     else
-      sums[key].calls = sums[key].calls || sample.value;
+      sum.calls = sum.calls || sample.value;
   }
   return sums;
 }
 
 // Names of cases, at most four.
-std::string named(const std::set<Case>& cases)
+std::string named(const std::set<CaseName>& cases)
 {
   constexpr std::size_t kNamed = 4;
   std::string text;
@@ -271,7 +270,8 @@ std::string named(const std::set<Case>& cases)
   for (const auto& [workload, arguments] : cases) {
     if (++count > kNamed)
       return text + ", ...";
-    text += (text.empty() ? "" : ", ") + workload + (arguments.empty() ? "" : " ") + arguments;
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", workload,
+                        arguments.empty() ? "" : " ", arguments);
   }
   return text;
 }
@@ -281,9 +281,9 @@ std::string named(const std::set<Case>& cases)
 namespace
 {
 // Those that have functions in any boot.
-std::set<Case> cases_counted(const std::map<std::pair<Case, int>, CaseSum>& sums)
+std::set<CaseName> cases_counted(const std::map<std::pair<CaseName, int>, CaseSum>& sums)
 {
-  std::set<Case> counted;
+  std::set<CaseName> counted;
   for (const auto& [key, sum] : sums)
     if (sum.counted)
       counted.insert(key.first);
@@ -291,9 +291,9 @@ std::set<Case> cases_counted(const std::map<std::pair<Case, int>, CaseSum>& sums
 }
 }  // namespace
 
-std::map<Case, std::string> functions_lost(const Run& base, const Run& head)
+std::map<CaseName, std::string> functions_lost(const Run& base, const Run& head)
 {
-  std::map<Case, std::string> lost;
+  std::map<CaseName, std::string> lost;
   for (const auto& [run, name] : {std::pair{&base, "base"}, {&head, "head"}}) {
     const auto sums = sums_of(*run);
     const auto counted = cases_counted(sums);
@@ -315,20 +315,20 @@ std::map<Case, std::string> functions_lost(const Run& base, const Run& head)
 std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
 {
   std::vector<std::string> lines;
-  const auto say = [&](const std::string& what, const std::set<Case>& cases) {
+  const auto say = [&](const std::string& what, const std::set<CaseName>& cases) {
     if (!cases.empty())
       lines.push_back(fmt::format("{} {}: {}: {}", cases.size(),
                                   cases.size() == 1 ? "case" : "cases", what, named(cases)));
   };
-  std::set<Case> counted[2];
-  std::set<Case> without_calls[2];
+  std::set<CaseName> counted[2];
+  std::set<CaseName> without_calls[2];
   const Run* const runs[] = {&base, &head};
   constexpr const char* kNames[] = {"base", "head"};
   for (std::size_t i = 0; i < 2; ++i) {
-    std::set<Case> lost;
-    std::set<Case> differ;
-    std::set<Case> absent;
-    std::set<Case> no_mean;
+    std::set<CaseName> lost;
+    std::set<CaseName> differ;
+    std::set<CaseName> absent;
+    std::set<CaseName> no_mean;
     const auto sums = sums_of(*runs[i]);
     counted[i] = cases_counted(sums);
     for (const auto& [key, sum] : sums) {
@@ -354,10 +354,10 @@ std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
         differ);
   }
   for (std::size_t i = 0; i < 2; ++i) {
-    std::set<Case> alone;
+    std::set<CaseName> alone;
     std::ranges::set_difference(counted[i], counted[1 - i], std::inserter(alone, alone.end()));
     say(fmt::format("the {} alone has functions", kNames[i]), alone);
-    std::set<Case> calls_lost;
+    std::set<CaseName> calls_lost;
     std::ranges::set_difference(without_calls[i], without_calls[1 - i],
                                 std::inserter(calls_lost, calls_lost.end()));
     say(fmt::format("the {} has no calls of functions", kNames[i]), calls_lost);
@@ -365,30 +365,48 @@ std::vector<std::string> function_shortcomings(const Run& base, const Run& head)
   return lines;
 }
 
-std::vector<FunctionCase> function_cases(const Run& base, const Run& head)
+std::vector<CaseName> function_cases(const Run& base, const Run& head)
 {
-  using Key = std::pair<std::string, std::string>;
-  std::set<Key> of_head;
+  const auto is_counted = [](const Sample& sample) {
+    return sample.value && is_function_metric(sample.metric);
+  };
+  std::unordered_set<CaseName> of_head;
   for (const Sample& sample : head.samples)
-    if (sample.value && is_function_metric(sample.metric))
-      of_head.emplace(sample.workload, sample.arguments);
-  std::set<Key> listed;
-  std::vector<FunctionCase> cases;
+    if (is_counted(sample))
+      of_head.insert(case_of(sample));
+  std::unordered_set<CaseName> listed;
+  std::vector<CaseName> cases;
   for (const Sample& sample : base.samples)
-    if (const Key key{sample.workload, sample.arguments};
-        sample.value && is_function_metric(sample.metric) && of_head.count(key) &&
-        listed.insert(key).second)
-      cases.push_back({.workload = sample.workload, .arguments = sample.arguments});
+    if (is_counted(sample) && of_head.contains(case_of(sample)) &&
+        listed.insert(case_of(sample)).second)
+      cases.push_back(case_of(sample));
   return cases;
 }
 
-std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
-                                             std::string_view workload, std::string_view arguments)
+FunctionRows::ByCase FunctionRows::by_case(const Run& run)
 {
-  const auto base_boots = boots_of(base, workload, arguments);
-  const auto head_boots = boots_of(head, workload, arguments);
-  const Table left = table_of(base, workload, arguments, base_boots, head_boots);
-  const Table right = table_of(head, workload, arguments, head_boots, base_boots);
+  ByCase rows;
+  for (const Sample& sample : run.samples)
+    if (sample.value && is_function_metric(sample.metric))
+      rows[case_of(sample)].push_back(&sample);
+  return rows;
+}
+
+FunctionRows::FunctionRows(const Run& base, const Run& head)
+    : base_(by_case(base)), head_(by_case(head))
+{
+}
+
+std::vector<FunctionChange> FunctionRows::changes(const CaseName& one) const
+{
+  const auto of_base = base_.find(one);
+  const auto of_head = head_.find(one);
+  if (of_base == base_.end() || of_head == head_.end())
+    return {};
+  const auto base_boots = boots_of(of_base->second);
+  const auto head_boots = boots_of(of_head->second);
+  const Table left = table_of(of_base->second, base_boots, head_boots);
+  const Table right = table_of(of_head->second, head_boots, base_boots);
   std::map<std::string, FunctionChange> both;
   for (const auto& [name, figures] : left) {
     both[name].base_calls = figures.calls;
@@ -408,8 +426,13 @@ std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
   return changes;
 }
 
-std::string functions_report(const Run& base, const Run& head,
-                             const std::vector<FunctionCase>& cases,
+std::vector<FunctionChange> function_changes(const Run& base, const Run& head,
+                                             std::string_view workload, std::string_view arguments)
+{
+  return FunctionRows(base, head).changes({.workload = workload, .arguments = arguments});
+}
+
+std::string functions_report(const Run& base, const Run& head, const std::vector<CaseName>& cases,
                              const FunctionReportOptions& options)
 {
   std::string text;
@@ -418,24 +441,26 @@ std::string functions_report(const Run& base, const Run& head,
   text +=
       "kernel functions: instructions and calls of one operation, the mean of all\n"
       "(calls where both sides have as many are one figure)\n";
-  for (const FunctionCase& one : cases)
-    if (const auto changes = function_changes(base, head, one.workload, one.arguments);
-        !changes.empty())
+  const FunctionRows rows(base, head);
+  for (const CaseName& one : cases)
+    if (const auto changes = rows.changes(one); !changes.empty())
       text += "\n" + case_report(base, one, changes, options.top);
   return text;
 }
 
-std::string functions_csv(const Run& base, const Run& head, const std::vector<FunctionCase>& cases)
+std::string functions_csv(const Run& base, const Run& head, const std::vector<CaseName>& cases)
 {
   std::string text =
       "workload,arguments,function,base_calls,head_calls,base_instructions,head_instructions,"
       "change\n";
-  for (const FunctionCase& one : cases)
-    for (const FunctionChange& c : function_changes(base, head, one.workload, one.arguments))
-      text += fmt::format("{},{},{},{},{},{},{},{}\n", csv_cell(one.workload),
-                          csv_cell(one.arguments), csv_cell(c.function), number_text(c.base_calls),
-                          number_text(c.head_calls), number_text(c.base_instructions),
-                          number_text(c.head_instructions), number_text(c.change()));
+  const FunctionRows rows(base, head);
+  for (const CaseName& one : cases)
+    for (const FunctionChange& c : rows.changes(one))
+      text += fmt::format("{},{},{},{},{},{},{},{}\n", csv_cell(one.workload.str()),
+                          csv_cell(one.arguments.str()), csv_cell(c.function),
+                          number_text(c.base_calls), number_text(c.head_calls),
+                          number_text(c.base_instructions), number_text(c.head_instructions),
+                          number_text(c.change()));
   return printable(text);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "reports/functions.h"
@@ -67,11 +68,12 @@ double worst_by(const GateRow& gate_row)
   std::vector<double> before;
   for (const auto& [boot, values] : base.repetitions)
     before.insert(before.end(), values.begin(), values.end());
+  const auto range = spread_of(before);
   double worst = 0;
   for (const auto& [boot, values] : head.repetitions) {
     if (exact) {
       for (const double value : values)
-        worst = std::max(worst, beyond(better, *spread_of(before), value));
+        worst = std::max(worst, beyond(better, *range, value));
     } else if (const auto twin = base.boots.find(boot); twin != base.boots.end()) {
       worst = std::max(worst, worse_by(better, twin->second, head.boots.at(boot)));
     } else {
@@ -234,15 +236,16 @@ std::string_view causes_of(std::string_view metric)
 // Why a row of a state or a count came out otherwise, of the rows of its case: call sites that
 // allocated or freed more or less, merges and moves with another end.
 std::vector<std::string> blamed_rows(const ComparisonRow& failed,
-                                     const std::vector<ComparisonRow>& rows)
+                                     const std::vector<const ComparisonRow*>& rows_of_case)
 {
   const std::string causes(causes_of(failed.metric->name));
   Parts sites;
   Parts wholes;
-  for (const ComparisonRow& row : rows) {
+  for (const ComparisonRow* one : rows_of_case) {
+    const ComparisonRow& row = *one;
     const double base = median_of(row.base);
     const double head = median_of(row.head);
-    if (row.workload != failed.workload || row.arguments != failed.arguments || base == head)
+    if (base == head)
       continue;
     if (row.metric == failed.metric ? row.site.empty()
                                     : !glob_match(causes, std::string(row.metric->name)))
@@ -261,6 +264,15 @@ std::vector<std::string> blamed_rows(const ComparisonRow& failed,
   for (const auto& line : largest(std::move(wholes)))
     blamed.push_back(line);
   return blamed;
+}
+
+using RowsByCase = std::unordered_map<CaseName, std::vector<const ComparisonRow*>>;
+RowsByCase rows_by_case(const std::vector<ComparisonRow>& rows)
+{
+  RowsByCase by_case;
+  for (const ComparisonRow& row : rows)
+    by_case[{row.workload, row.arguments}].push_back(&row);
+  return by_case;
 }
 
 bool counts_instructions(const ComparisonRow& row)
@@ -398,6 +410,7 @@ Gate judge(const Comparison& comparison, const Policy& policy)
     gate.rows.push_back(std::move(gate_row));
   }
   const auto adjusted = holm(p);
+  const RowsByCase by_case = rows_by_case(comparison.rows);
   std::size_t next = 0;
   for (GateRow& row : gate.rows) {
     if (row.effect) {
@@ -405,7 +418,7 @@ Gate judge(const Comparison& comparison, const Policy& policy)
       judge_noisy(row, policy.level());
     }
     if (row.verdict == GateVerdict::fail && !row.row.head.failed && !counts_instructions(row.row))
-      row.blamed = blamed_rows(row.row, comparison.rows);
+      row.blamed = blamed_rows(row.row, by_case.at({row.row.workload, row.row.arguments}));
   }
   gate.notes = shortcomings(comparison);
   if (const auto& differences = comparison.config_differences; differences && !differences->empty())
@@ -457,11 +470,14 @@ double forgiven(const std::vector<Allowance>& allowances,
 // Of both runs, each once.
 std::vector<std::string> functions_counted(const Run& base, const Run& head)
 {
-  std::set<std::string> names;
+  std::set<SharedText> symbols;
   for (const Run* run : {&base, &head})
     for (const Sample& sample : run->samples)
       if (sample.value && is_function_metric(sample.metric))
-        names.emplace(source_function(sample.site));
+        symbols.insert(sample.site);
+  std::set<std::string> names;
+  for (const SharedText& symbol : symbols)
+    names.emplace(source_function(symbol));
   return {names.begin(), names.end()};
 }
 
@@ -472,12 +488,13 @@ void weigh_functions(Gate& gate, const Policy& policy, const Run& base, const Ru
   for (auto& note : policy.unused_functions(functions_counted(base, head)))
     gate.notes.push_back(std::move(note));
   const auto lost = functions_lost(base, head);
+  const FunctionRows functions(base, head);
   for (GateRow& row : gate.rows) {
     const bool failed = row.verdict == GateVerdict::fail && !row.row.head.failed;
     if (!(failed || row.overlaps) || !counts_instructions(row.row))
       continue;
     const std::string& workload = row.row.workload;
-    const auto changes = function_changes(base, head, workload, row.row.arguments);
+    const auto changes = functions.changes({.workload = workload, .arguments = row.row.arguments});
     Parts parts;
     for (const FunctionChange& one : changes)
       if (one.change() != 0)

@@ -236,20 +236,34 @@ std::string item_of(const Comparison& comparison, const std::string& workload, c
   return item.empty() || !per_operation ? "" : ", per " + item;
 }
 
+// The rows of kernel functions that differ, by what they are a part of.
+using SiteRows = std::map<std::pair<const Metric*, CaseName>, std::vector<const ComparisonRow*>>;
+SiteRows site_rows(const Comparison& comparison)
+{
+  SiteRows sites;
+  for (const ComparisonRow& row : comparison.rows)
+    if (!row.site.empty() && row.verdict != Verdict::identical)
+      sites[{row.metric, {.workload = row.workload, .arguments = row.arguments}}].push_back(&row);
+  return sites;
+}
+
 // Where a changed row's difference comes from: the kernel functions whose part of it
 // differs.
-std::string site_lines(const Comparison& comparison, const ComparisonRow& whole)
+std::string site_lines(const SiteRows& sites, const ComparisonRow& whole)
 {
   std::string text;
-  for (const ComparisonRow& row : comparison.rows)
-    if (!row.site.empty() && row.metric == whole.metric && row.workload == whole.workload &&
-        row.arguments == whole.arguments && row.verdict != Verdict::identical)
-      text += columns("  in " + row.site, figure(row.base), figure(row.head), "", "");
+  const auto found =
+      sites.find({whole.metric, {.workload = whole.workload, .arguments = whole.arguments}});
+  if (found == sites.end())
+    return text;
+  for (const ComparisonRow* row : found->second)
+    text += columns("  in " + row->site, figure(row->base), figure(row->head), "", "");
   return text;
 }
 
 // A metric's rows that changed, by workload; a line for those that did not.
-std::string metric_section(const Comparison& comparison, const Metric& metric)
+std::string metric_section(const Comparison& comparison, const SiteRows& sites,
+                           const Metric& metric)
 {
   std::map<std::string, Tally> tallies;
   std::vector<std::string> order;
@@ -267,7 +281,7 @@ std::string metric_section(const Comparison& comparison, const Metric& metric)
     sum.count(row.verdict);
     ranges = ranges || !range_text(row).empty();
     if (is_change(row))
-      changed[row.workload] += row_line(arguments_shown(row), row) + site_lines(comparison, row);
+      changed[row.workload] += row_line(arguments_shown(row), row) + site_lines(sites, row);
     else if (row.change)
       largest[row.workload] = std::max(largest[row.workload], std::abs(*row.change));
   }
@@ -427,8 +441,9 @@ std::string lkml_report(const Comparison& comparison, const ReportContext& conte
   else if (sum.all() == sum.identical + sum.unchanged && !failed &&
            shortcomings(comparison).empty())
     text += "\nNothing changed.\n";
+  const SiteRows sites = site_rows(comparison);
   for (const Metric& metric : all_metrics())
-    if (const std::string section = metric_section(comparison, metric); !section.empty())
+    if (const std::string section = metric_section(comparison, sites, metric); !section.empty())
       text += "\n" + section;
   for (const auto& line : curve_lines(comparison))
     text += "\n" + wrapped(line, 2);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <tuple>
+#include <unordered_set>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -62,12 +63,12 @@ std::optional<std::vector<PlannedPass>> passes_of(std::string_view text)
 }
 
 // By boot and pass: cases that have a row, whatever it says.
-using CasesSeen = std::map<std::pair<int, std::string>, std::set<std::string>>;
+using CasesSeen = std::map<std::pair<int, SharedText>, std::unordered_set<CaseName>>;
 CasesSeen cases_seen(const std::vector<Sample>& samples)
 {
   CasesSeen seen;
   for (const Sample& sample : samples)
-    seen[{std::max(sample.boot, 1), sample.pass}].insert(sample.workload + ' ' + sample.arguments);
+    seen[{std::max(sample.boot, 1), sample.pass}].insert(case_of(sample));
   return seen;
 }
 
@@ -77,7 +78,7 @@ void add_uncounted(const Manifest& manifest, const std::vector<Sample>& samples,
 {
   if (manifest_value(manifest, "mode") != "exact")
     return;
-  std::set<std::tuple<int, std::string, std::string>> uncounted;
+  std::set<std::tuple<int, SharedText, SharedText>> uncounted;
   for (const Sample& sample : samples)
     if (sample.pass == "bare")
       uncounted.emplace(std::max(sample.boot, 1), sample.workload, sample.arguments);
@@ -167,12 +168,13 @@ std::vector<Gap> gaps_of(const Manifest& manifest, const std::vector<Sample>& sa
   }
   add_uncounted(manifest, samples, gaps);
   add_lost_log(manifest, gaps);
-  std::set<std::string> with_rows;
+  std::unordered_set<SharedText> with_rows;
   for (const Sample& sample : samples)
     with_rows.insert(sample.workload);
   constexpr std::string_view kWorkload = "workload.";
   for (const auto& [key, value] : manifest)
-    if (key.starts_with(kWorkload) && !with_rows.contains(key.substr(kWorkload.size())))
+    if (key.starts_with(kWorkload) &&
+        !with_rows.contains(std::string_view(key).substr(kWorkload.size())))
       gaps.push_back({.text = fmt::format("{} has no rows", key.substr(kWorkload.size()))});
   return gaps;
 }

@@ -58,6 +58,10 @@ const std::vector<ManifestKeys>& manifest_keys()
       {.keys = "kernel.spec,kernel.source,kernel.series",
        .meaning = "as asked for; package and version, or path; patches that were applied or taken "
                   "off"},
+      {.keys = "kernel.config_otherwise",
+       .meaning =
+           "of a kernel made with a whole configuration by `kernel build`: how much of it came "
+           "out otherwise, and what"},
       {.keys = "kernel.machine",
        .agreement = Agreement::required,
        .meaning = "as uname(2) says it: x86_64, aarch64"},

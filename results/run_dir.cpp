@@ -12,6 +12,8 @@
 #include <ctime>
 #include <map>
 #include <optional>
+#include <set>
+#include <tuple>
 
 #include "base/files.h"
 #include "base/printable.h"
@@ -37,31 +39,31 @@ std::string crc32_of(std::string_view text)
   return fmt::format("{:08x}", crc.checksum());
 }
 
-Result<> check_text(const std::string& name, std::string_view csv, std::size_t rows,
-                    const Manifest& manifest)
+Result<> check_text(const std::string& name, const StoredSamples& stored, const Manifest& manifest)
 {
   const std::string wanted_rows = manifest_value(manifest, kRows);
   const std::string wanted = manifest_value(manifest, kChecksum);
   auto reject = [&](const std::string& what) {
     return Error{.code = Errc::parse, .context = name + ": " + what};
   };
+  const std::size_t rows = stored.samples.size();
   if (!wanted_rows.empty() && wanted_rows != std::to_string(rows))
     return reject(
         fmt::format("has {} rows, its manifest says {}: rows were lost or added since "
                     "it was stored",
                     rows, wanted_rows));
-  if (const std::string found = crc32_of(csv); !wanted.empty() && found != wanted)
+  if (!wanted.empty() && stored.crc32 != wanted)
     return reject(
         fmt::format("has CRC-32 {}, its manifest says {}: it was changed or damaged "
                     "since it was stored",
-                    found, wanted));
+                    stored.crc32, wanted));
   return ok();
 }
 
 // What the manifest says otherwise; nothing where a row is one of its.
 std::optional<std::string> what_contradicts(const Manifest& manifest, const Sample& sample)
 {
-  const std::string key = "workload." + sample.workload;
+  const std::string key = "workload." + sample.workload.str();
   const std::string version = manifest_value(manifest, key);
   if (version.empty())
     return fmt::format("workload is {}, and manifest.json has no {}", sample.workload, key);
@@ -210,7 +212,7 @@ Result<> RunWriter::append(std::span<const Sample> samples, std::string_view dme
 {
   std::string csv = rows_ == 0 ? samples_header() : "";
   for (Sample sample : samples) {
-    sample.run = folder_.filename();
+    sample.run = folder_.filename().string();
     csv += sample_row(sample);
   }
   if (!samples.empty())
@@ -296,6 +298,12 @@ Result<Run> read_run(const fs::path& folder)
   if (is_partial(given) || is_partial(fs::canonical(given, error)))
     return Error{.code = Errc::usage,
                  .context = given.string() + " is a run that was not finished"};
+  if (fs::is_regular_file(given, error))
+    return Error{
+        .code = Errc::usage,
+        .context = given.string() +
+                   " is a file: a run is a folder with manifest.json and samples.csv, as "
+                   "`rmaplab run -o` and `ab` write it; other tools' results are not read"};
   if (fs::exists(given / "manifest.json", error) && !fs::exists(given / "samples.csv", error))
     return Error{
         .code = Errc::usage,
@@ -317,26 +325,31 @@ Result<Run> read_run(const fs::path& folder)
   if (auto good = check_plan_keys(manifest_name, *manifest); !good)
     return good.error();
   const fs::path file = given / "samples.csv";
-  const auto csv = read_regular_file(file);
-  if (!csv)
-    return csv.error();
-  std::optional<std::string> id;
-  auto samples =
-      parse_samples(file.string(), *csv, [&](const Sample& sample) -> std::optional<std::string> {
+  std::optional<SharedText> id;
+  std::set<std::tuple<SharedText, int, int, SharedText>> fitting;  // what rows have in common
+  auto stored = read_samples(
+      file, parse_u64(manifest_value(*manifest, kRows)).value_or(0),
+      [&](const Sample& sample) -> std::optional<std::string> {
         if (!id)
           id = sample.run;
         if (*id != sample.run)
           return fmt::format("run is \"{}\", expected \"{}\" as above", sample.run, *id);
-        return what_contradicts(*manifest, sample);
+        const std::tuple common{sample.workload, sample.workload_version, sample.boot, sample.pass};
+        if (fitting.contains(common))
+          return std::nullopt;
+        auto wrong = what_contradicts(*manifest, sample);
+        if (!wrong)
+          fitting.insert(common);
+        return wrong;
       });
-  if (!samples)
-    return samples.error();
-  if (auto good = check_text(file.string(), *csv, samples->size(), *manifest); !good)
+  if (!stored)
+    return stored.error();
+  if (auto good = check_text(file.string(), *stored, *manifest); !good)
     return good.error();
-  Run run{.folder = given, .manifest = *std::move(manifest), .samples = *std::move(samples)};
+  Run run{.folder = given, .manifest = *std::move(manifest), .samples = std::move(stored->samples)};
   run.checked = !manifest_value(run.manifest, kChecksum).empty() &&
                 !manifest_value(run.manifest, kRows).empty();
-  run.crc32 = crc32_of(*csv);
+  run.crc32 = stored->crc32;
   run.gaps = gaps_of(run.manifest, run.samples);
   if (!run.checked && !manifest_value(run.manifest, "plan.boots").empty())
     run.gaps.push_back({.text = fmt::format("its manifest has a plan and no {} or no {}: what was "

@@ -2,13 +2,20 @@
 #include "results/sample.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <boost/crc.hpp>
+#include <cerrno>
 #include <cmath>
-#include <unordered_map>
+#include <memory>
+#include <system_error>
+#include <tuple>
+#include <unordered_set>
 
 #include "base/fast_csv.h"
 #include "base/interrupt.h"
+#include "base/regular_file.h"
 #include "base/text.h"
 #include "results/metric.h"
 
@@ -119,29 +126,6 @@ std::optional<std::string> convert(const RawRow& row, Sample& sample)
   return std::nullopt;
 }
 
-// What makes a value the same value, in whatever pass. A failure or a skip may be told more than
-// once, but nothing is both a value and a skip. Two hashes of 64 bits: among millions of rows none
-// meet by chance, and they take a tenth of the text's memory.
-struct Identity {
-  std::uint64_t high;
-  std::uint64_t low;
-  bool operator==(const Identity&) const = default;
-};
-struct IdentityHash {
-  std::size_t operator()(const Identity& identity) const { return identity.low; }
-};
-Identity identity_of(const Sample& sample)
-{
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", sample.boot, sample.workload, sample.arguments,
-                  sample.repetition, sample.metric, sample.site);
-  // FNV-1a (draft-eastlake-fnv), and the library's own.
-  std::uint64_t fnv = 14695981039346656037U;
-  for (const char c : text)
-    fnv = (fnv ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return {.high = fnv, .low = std::hash<std::string>()(text)};
-}
-
 }  // namespace
 
 std::string_view to_string(SampleStatus status)
@@ -163,7 +147,8 @@ std::string samples_header()
          "status,reason,pass,site\n";
 }
 
-std::string sample_row(const Sample& sample)
+template <typename Text>
+std::string sample_row(const BasicSample<Text>& sample)
 {
   return fmt::format(
       "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(sample.run), sample.boot, sample.replica,
@@ -172,53 +157,119 @@ std::string sample_row(const Sample& sample)
       to_string(sample.status), cell(sample.reason), cell(sample.pass), cell(sample.site));
 }
 
+template std::string sample_row(const MeasuredSample& sample);
+template std::string sample_row(const Sample& sample);
+
 namespace
 {
 
-struct Seen {
-  std::size_t line;
-  bool value;
+// The values and skips among `samples` by what makes a value the same value, in whatever pass. A
+// failure or a skip may be told more than once, but nothing is both a value and a skip.
+class Repeats
+{
+ public:
+  explicit Repeats(const std::vector<Sample>& samples)
+      : samples_(samples), seen_(0, Hash{&samples}, Equal{&samples})
+  {
+  }
+  // What is wrong with the last of the samples, in `line`; nothing where it was not there before.
+  std::optional<std::string> of_last(std::size_t line)
+  {
+    const Sample& sample = samples_.back();
+    if (sample.status == SampleStatus::fail)
+      return std::nullopt;
+    const auto [place, is_new] = seen_.insert(
+        {static_cast<std::uint32_t>(samples_.size() - 1), static_cast<std::uint32_t>(line)});
+    const Sample& first = samples_[place->row];
+    if (is_new || (!sample.value && !first.value))
+      return std::nullopt;
+    const bool alike = sample.value.has_value() == first.value.has_value();
+    return fmt::format("this value was there already{}, in line {}: {} {} {} of boot {}, pass {}",
+                       alike          ? ""
+                       : sample.value ? ", as a skip"
+                                      : ", with a value",
+                       place->line, sample.workload, sample.arguments, sample.metric, sample.boot,
+                       sample.pass);
+  }
+
+ private:
+  struct Place {
+    std::uint32_t row;
+    std::uint32_t line;
+  };
+  static auto identity(const Sample& sample)
+  {
+    return std::tie(sample.boot, sample.workload, sample.arguments, sample.repetition,
+                    sample.metric, sample.site);
+  }
+  struct Hash {
+    const std::vector<Sample>* samples;
+    std::size_t operator()(const Place& place) const noexcept
+    {
+      return std::apply([](const auto&... parts) { return hash_of(parts...); },
+                        identity((*samples)[place.row]));
+    }
+  };
+  struct Equal {
+    const std::vector<Sample>* samples;
+    bool operator()(const Place& a, const Place& b) const
+    {
+      return identity((*samples)[a.row]) == identity((*samples)[b.row]);
+    }
+  };
+  const std::vector<Sample>& samples_;
+  std::unordered_set<Place, Hash, Equal> seen_;
 };
-using SeenBefore =
-    std::unordered_map<Identity, Seen, IdentityHash>;  // values and skips: line of the first
 
-// What is wrong with a value that was there already; nothing where it was not.
-std::optional<std::string> what_repeats(SeenBefore& seen, const Sample& sample, std::size_t line)
+// Rows are rejected with file and line.
+auto rejecter(const std::string& name)
 {
-  if (sample.status == SampleStatus::fail)
-    return std::nullopt;
-  const Seen now{.line = line, .value = sample.value.has_value()};
-  const auto [first, is_new] = seen.emplace(identity_of(sample), now);
-  if (is_new || (!now.value && !first->second.value))
-    return std::nullopt;
-  return fmt::format("this value was there already{}, in line {}: {} {} {} of boot {}, pass {}",
-                     now.value == first->second.value ? ""
-                     : now.value                      ? ", as a skip"
-                                                      : ", with a value",
-                     first->second.line, sample.workload, sample.arguments, sample.metric,
-                     sample.boot, sample.pass);
-}
-
-// Where there is a list for them, rows that cannot be read go there and the rest is read.
-Result<std::vector<Sample>> parse(const std::string& name, std::string_view text,
-                                  const SampleCheck& check, std::vector<std::string>* rejected)
-{
-  auto reject = [&](std::size_t line, const std::string& expected) {
+  return [&name](std::size_t line, const std::string& expected) {
     return Error{.code = Errc::parse, .context = fmt::format("{}:{}: {}", name, line, expected)};
   };
-  if (text.empty())
-    return reject(1, "file is empty, expected a header line");
-  if (text.back() != '\n')
-    return reject(lines_of(text).size(), "file is cut off: the last line has no newline");
+}
+
+// Bytes of a file as they are asked for, and their checksum.
+class FileBytes : public io::ByteSourceBase
+{
+ public:
+  FileBytes(const UniqueFd& fd, boost::crc_32_type& crc) : fd_(fd), crc_(crc) {}
+  // All of `size`, but for the end of the file.
+  int read(char* buffer, int size) override
+  {
+    int got = 0;
+    while (got < size) {
+      const ssize_t part = ::read(fd_.get(), buffer + got, static_cast<std::size_t>(size - got));
+      if (part < 0 && errno == EINTR)
+        continue;
+      if (part < 0)
+        throw std::system_error(errno, std::generic_category(), "read");
+      if (part == 0)
+        break;
+      got += static_cast<int>(part);
+    }
+    crc_.process_bytes(buffer, static_cast<std::size_t>(got));
+    return got;
+  }
+
+ private:
+  const UniqueFd& fd_;
+  boost::crc_32_type& crc_;
+};
+
+// Text that ends with a newline, of `rows` at most. Where there is a list for them, rows that
+// cannot be read go there and the rest is read.
+Result<std::vector<Sample>> parse(const std::string& name,
+                                  std::unique_ptr<io::ByteSourceBase> bytes, std::uint64_t rows,
+                                  const SampleCheck& check, std::vector<std::string>* rejected)
+{
+  const auto reject = rejecter(name);
   std::vector<Sample> samples;
-  // Growing by doubling would hold twice the memory; no row is shorter than its commas and words.
-  constexpr std::size_t kShortestRow = 40;
-  samples.reserve(std::min<std::size_t>(std::count(text.begin(), text.end(), '\n'),
-                                        text.size() / kShortestRow + 1));
-  SeenBefore seen;
+  samples.reserve(rows);  // growing by doubling would hold twice the memory
+  Repeats repeats(samples);
   std::size_t line = 1;
   try {
-    Reader reader(name, text.data(), text.data() + text.size());
+    Reader reader(name, std::move(bytes));
     reader.read_header(io::ignore_extra_column | io::ignore_missing_column, "run", "boot",
                        "replica", "workload", "workload_version", "arguments", "repetition",
                        "metric", "unit", "value", "status", "reason", "pass", "site");
@@ -226,8 +277,8 @@ Result<std::vector<Sample>> parse(const std::string& name, std::string_view text
       if (!reader.has_column(column))
         return reject(1, fmt::format("header has no column \"{}\"", column));
     RawRow row;
-    // Nothing at the end of the text.
-    const auto next = [&]() -> std::optional<Result<Sample>> {
+    // Adds the next row, or says what is wrong with it; nothing at the end of the text.
+    const auto next = [&]() -> std::optional<Result<>> {
       try {
         if (!reader.read_row(row.run, row.boot, row.replica, row.workload, row.workload_version,
                              row.arguments, row.repetition, row.metric, row.unit, row.value,
@@ -239,26 +290,27 @@ Result<std::vector<Sample>> parse(const std::string& name, std::string_view text
                       fmt::format("expected {} comma-separated cells as in the header", kColumns));
       }
       line = reader.get_file_line();
-      Sample sample;
-      if (const auto expected = convert(row, sample))
-        return reject(line, *expected);
-      if (const auto expected = check ? check(sample) : std::nullopt)
-        return reject(line, *expected);
-      if (const auto expected = what_repeats(seen, sample, line))
-        return reject(line, *expected);
-      return sample;
+      Sample& sample = samples.emplace_back();
+      auto wrong = convert(row, sample);
+      if (!wrong && check)
+        wrong = check(sample);
+      if (!wrong)
+        wrong = repeats.of_last(line);
+      if (!wrong)
+        return ok();
+      samples.pop_back();
+      return reject(line, *wrong);
     };
     constexpr std::size_t kRowsBetweenLooks = 4096;
-    while (auto sample = next()) {
+    while (const auto added = next()) {
       // What was measured is kept after Ctrl-C; a stored run is there another time.
       if (!rejected && line % kRowsBetweenLooks == 0 && interrupted())
         return Error{.code = Errc::interrupted, .context = "interrupted"};
-      if (*sample)
-        samples.push_back(**std::move(sample));
-      else if (rejected)
-        rejected->push_back(to_string(sample->error()));
-      else
-        return sample->error();
+      if (*added)
+        continue;
+      if (!rejected)
+        return added->error();
+      rejected->push_back(to_string(added->error()));
     }
   } catch (const io::error::duplicated_column_in_header& e) {
     return reject(1, fmt::format("header has column \"{}\" twice", e.column_name));
@@ -271,12 +323,56 @@ Result<std::vector<Sample>> parse(const std::string& name, std::string_view text
   return samples;
 }
 
+constexpr std::uint64_t kShortestRow = 40;  // its commas and words
+
+Result<std::vector<Sample>> parse_text(const std::string& name, std::string_view text,
+                                       const SampleCheck& check, std::vector<std::string>* rejected)
+{
+  if (text.empty())
+    return rejecter(name)(1, "file is empty, expected a header line");
+  if (text.back() != '\n')
+    return rejecter(name)(lines_of(text).size(), "file is cut off: the last line has no newline");
+  const auto lines = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+  return parse(name,
+               std::make_unique<io::detail::NonOwningStringByteSource>(
+                   text.data(), static_cast<long long>(text.size())),
+               std::min(lines, text.size() / kShortestRow + 1), check, rejected);
+}
+
 }  // namespace
 
 Result<std::vector<Sample>> parse_samples(const std::string& name, std::string_view text,
                                           const SampleCheck& check)
 {
-  return parse(name, text, check, nullptr);
+  return parse_text(name, text, check, nullptr);
+}
+
+Result<StoredSamples> read_samples(const std::filesystem::path& file, std::uint64_t rows,
+                                   const SampleCheck& check)
+{
+  const auto fd = open_regular_file(file);
+  if (!fd)
+    return fd.error();
+  const off_t bytes = ::lseek(fd->get(), 0, SEEK_END);
+  char last = 0;
+  if (bytes <= 0 || ::pread(fd->get(), &last, 1, bytes - 1) != 1 || last != '\n') {
+    // Not whole: said of its text.
+    const auto text = read_regular_file(file);
+    if (!text)
+      return text.error();
+    auto samples = parse_samples(file, *text, check);
+    return samples ? Result<StoredSamples>(StoredSamples{.samples = *std::move(samples)})
+                   : samples.error();
+  }
+  ::lseek(fd->get(), 0, SEEK_SET);
+  boost::crc_32_type crc;
+  auto samples =
+      parse(file, std::make_unique<FileBytes>(*fd, crc),
+            std::min(rows, static_cast<std::uint64_t>(bytes) / kShortestRow + 1), check, nullptr);
+  if (!samples)
+    return samples.error();
+  return StoredSamples{.samples = *std::move(samples),
+                       .crc32 = fmt::format("{:08x}", crc.checksum())};
 }
 
 std::string rows_rejected(std::span<const std::string> rejected)
@@ -289,7 +385,7 @@ std::string rows_rejected(std::span<const std::string> rejected)
 ReadableSamples parse_readable_samples(const std::string& name, std::string_view text)
 {
   ReadableSamples read;
-  if (auto samples = parse(name, text, {}, &read.rejected))
+  if (auto samples = parse_text(name, text, {}, &read.rejected))
     read.samples = *std::move(samples);
   else
     read.rejected.push_back(to_string(samples.error()));

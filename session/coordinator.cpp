@@ -44,23 +44,23 @@ namespace
 constexpr int kRecordFd = 3;
 constexpr int kProbeFd = 4;
 
-Sample failed_row(const Plan& plan, const PlannedCase& planned, const std::string& reason)
+MeasuredSample failed_row(const Plan& plan, const PlannedCase& planned, const std::string& reason)
 {
   const std::string metric = metrics_of(plan, planned.pass).front();
-  return Sample{.run = {},
-                .boot = 0,
-                .replica = plan.replica,
-                .workload = std::string(planned.workload->name),
-                .workload_version = planned.workload->version,
-                .arguments = arguments_text(*planned.workload, planned.values),
-                .repetition = 0,
-                .metric = metric,
-                .unit = std::string(find_metric(metric)->unit),
-                .value = std::nullopt,
-                .status = SampleStatus::fail,
-                .reason = reason,
-                .pass = std::string(to_string(planned.pass)),
-                .site = {}};
+  return MeasuredSample{.run = {},
+                        .boot = 0,
+                        .replica = plan.replica,
+                        .workload = std::string(planned.workload->name),
+                        .workload_version = planned.workload->version,
+                        .arguments = arguments_text(*planned.workload, planned.values),
+                        .repetition = 0,
+                        .metric = metric,
+                        .unit = std::string(find_metric(metric)->unit),
+                        .value = std::nullopt,
+                        .status = SampleStatus::fail,
+                        .reason = reason,
+                        .pass = std::string(to_string(planned.pass)),
+                        .site = {}};
 }
 
 // What a case sent, and how it ended; no reason when it ended well.

@@ -46,7 +46,7 @@ void Rows::value(std::string_view metric, int repetition, double number, const s
                     "by chance where CPUs run beside one another: counted in the exact lab only");
   if (!by_chance_.empty() && depends_on_order(*find_metric(metric)))
     return no_value(metric, repetition, SampleStatus::skip, by_chance_);
-  Sample sample = row(metric, repetition);
+  MeasuredSample sample = row(metric, repetition);
   sample.value = number;
   sample.site = site;
   sample.reason = note;
@@ -56,15 +56,15 @@ void Rows::value(std::string_view metric, int repetition, double number, const s
 void Rows::no_value(std::string_view metric, int repetition, SampleStatus status,
                     const std::string& reason) const
 {
-  Sample sample = row(metric, repetition);
+  MeasuredSample sample = row(metric, repetition);
   sample.status = status;
   sample.reason = reason;
   sink_.sample(sample);
 }
 
-Sample Rows::row(std::string_view metric, int repetition) const
+MeasuredSample Rows::row(std::string_view metric, int repetition) const
 {
-  Sample sample = common_;
+  MeasuredSample sample = common_;
   sample.metric = metric;
   sample.unit = find_metric(metric)->unit;
   sample.repetition = repetition;

@@ -15,7 +15,7 @@ namespace rmaplab
 // Where a case's findings go: rows, and what it learned about the kernel (a key of
 // manifest.json and its value), and text that is neither.
 struct CaseSink {
-  std::function<void(const Sample&)> sample;
+  std::function<void(const MeasuredSample&)> sample;
   std::function<void(const std::string& key, const std::string& value)> fact;
   std::function<void(const std::string&)> text;
 };
@@ -34,9 +34,9 @@ class Rows
   void text(const std::string& text) const { sink_.text(text); }
 
  private:
-  Sample row(std::string_view metric, int repetition) const;
+  MeasuredSample row(std::string_view metric, int repetition) const;
   const CaseSink& sink_;
-  Sample common_;
+  MeasuredSample common_;
   std::string by_chance_;  // why counts of anon_vmas are no values, "" where they are
   bool exact_;             // a guest of the exact lab
 };

@@ -53,3 +53,37 @@ expect_status 2; expect_one_line err; expect err 'manifest.json: No such file'
 mv "$work/bad" "$work/bad.partial"
 run "$RMAPLAB" compare "$good" "$work/bad.partial"
 expect_status 2; expect_one_line err; expect err 'was not finished'
+
+# compare prints, gate judges. A failed row is told by count before any figure.
+row() { printf 'r,1,1,fork_flat,2,vmas=%s,0,vmas,VMAs,%s,state,\n' "$1" "$2"; }
+for side in one other; do
+  mkdir "$work/$side"
+  echo '{"manifest_version": 1, "mode": "exact", "workload.fork_flat": "2"}' >"$work/$side/manifest.json"
+  { head -n 1 "$good/samples.csv"; row 1 5,ok,; row 2 5,ok,; } >"$work/$side/samples.csv"
+done
+{ head -n 1 "$good/samples.csv"; row 1 5,ok,; row 2 ',fail,a page changed'; } >"$work/other/samples.csv"
+run "$RMAPLAB" compare "$work/one" "$work/other"
+expect_status 0
+head -n 12 "$work/out" | grep -q '^WARNING: 1 row failed: fork_flat vmas=2: vmas$' || fail "the failed row is not told first"
+run "$RMAPLAB" compare --format csv "$work/one" "$work/other"
+expect_status 0; expect err 'WARNING: 1 row failed: '; expect out ',failed,a page changed,'
+run "$RMAPLAB" gate "$work/one" "$work/other"
+expect_status 1; expect out '^# 1 row failed: fork_flat vmas=2: vmas$'
+
+# What other tools write is refused with what is read.
+printf '{ "stress-ng.pagemove.ops_per_sec": [1000.0, 1001.5] }\n' >"$work/matrix.json"
+printf -- '---\nsystem-info:\n      stress-ng-version: 0.17.08\n' >"$work/stress.yaml"
+printf '4711  10:00:00.000200 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n' >"$work/strace.log"
+printf '7f0000000000-7f0000001000 rw-p 00000000 00:00 0 \n' >"$work/maps.txt"
+for file in matrix.json stress.yaml; do
+  run "$RMAPLAB" compare "$work/$file" "$good"
+  expect_status 2; expect_one_line err; expect err 'is a file: a run is a folder with manifest.json and samples.csv'
+  run "$RMAPLAB" gate "$work/$file" "$good"
+  expect_status 2; expect_one_line err; expect err 'not the folder of a run, and as a kernel: .* is no kernel image'
+done
+for command in 'replay' 'trace info' 'run --trace'; do
+  run "$RMAPLAB" $command "$work/strace.log"
+  expect_status 2; expect_one_line err; expect err 'a trace is what `rmaplab record` writes'
+done
+run "$RMAPLAB" forest "$work/maps.txt"
+expect_status 2; expect_one_line err; expect err 'is a file: give PIDs, or --cmd -- COMMAND'

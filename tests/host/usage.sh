@@ -63,7 +63,7 @@ run "$RMAPLAB" trace info "$work/nosuch.csv"
 expect_status 2; expect_one_line err; expect err 'open .*nosuch.csv: No such file or directory'
 printf 'time_ns,process\n' >"$work/t.csv"
 run "$RMAPLAB" trace info "$work/t.csv"
-expect_status 2; expect_one_line err; expect err 't.csv:1: line is .*, expected "# rmaplab trace: 1"'
+expect_status 2; expect_one_line err; expect err 't.csv:1: line is .*, expected "# rmaplab trace: 2"'
 run "$RMAPLAB" trace info "$(dirname "$0")/../fuzz/corpus/small.csv.zst"
 expect_status 0; expect out '^processes +2, at most 2 at a time; 1 exec$'
 

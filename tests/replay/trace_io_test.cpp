@@ -216,7 +216,8 @@ TEST(TraceIo, VersionLineComesFirst)
 {
   EXPECT_EQ(error_of(""), "t.csv:1: file is empty, expected \"# rmaplab trace: 2\"");
   EXPECT_EQ(error_of("# kernel: 6.1\n"),
-            "t.csv:1: line is \"# kernel: 6.1\", expected \"# rmaplab trace: 2\"");
+            "t.csv:1: line is \"# kernel: 6.1\", expected \"# rmaplab trace: 2\": a trace is what "
+            "`rmaplab record` writes, another tool's log lacks the faults");
   EXPECT_EQ(error_of("# rmaplab trace: 3\n"),
             "t.csv:1: trace is of version \"3\", expected 1 or 2: another rmaplab wrote it");
 }

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "reports/comparison.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ctime>
+#include <limits>
 
 namespace rmaplab
 {
@@ -355,6 +360,41 @@ TEST(CompareConfigs, OptionThatOnlyOneKernelHasIsADifference)
 TEST(CompareConfigs, OtherCommentsAreNoOptions)
 {
   EXPECT_EQ(compare_configs("#\n# Linux/x86 6.12 Kernel Configuration\n#\n", ""), Lines{});
+}
+
+TEST(Comparison, AConfigurationThatCameOutOtherwiseIsToldOfItsSide)
+{
+  const rmaplab::Run plain{.samples = {value("vmas", 1)}};
+  const rmaplab::Run whole{
+      .manifest = {{"kernel.config_otherwise", "distro.config: 2 options ..."}},
+      .samples = {value("vmas", 1)}};
+  EXPECT_EQ(shortcomings(compare_runs(plain, whole)),
+            std::vector<std::string>{"head: its configuration is distro.config: 2 options ..."});
+}
+
+// Seconds of CPU that the comparison of so many cases takes, the least of three.
+double cpu_of_cases(int cases)
+{
+  std::vector<Sample> samples;
+  for (int i = 0; i < cases; ++i) {
+    Sample one = value("vmas", i);
+    one.arguments = fmt::format("vmas={}", i);
+    samples.push_back(one);
+  }
+  const Run run{.samples = samples};
+  std::clock_t least = std::numeric_limits<std::clock_t>::max();
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t began = std::clock();
+    EXPECT_EQ(compare_runs(run, run).rows.size(), static_cast<std::size_t>(cases));
+    least = std::min(least, std::clock() - began);
+  }
+  return static_cast<double>(least);
+}
+
+// Eight times the cases are some eight times the work; a look at all cases for each makes it 64.
+TEST(Comparison, WorkGrowsAsTheCasesDo)
+{
+  EXPECT_LT(cpu_of_cases(16'000) / cpu_of_cases(2'000), 24);
 }
 
 }  // namespace

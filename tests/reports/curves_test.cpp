@@ -78,5 +78,21 @@ TEST(Curves, CasesThatDifferInAnotherArgumentAreAnotherCurve)
   EXPECT_EQ(lines[0].rfind("curve: teardown over vmas, way=exit, siblings=0: ", 0), 0u) << lines[0];
 }
 
+TEST(Curves, OneOfMoreSizesThanAreLookedAtIsTold)
+{
+  rmaplab::Run run;
+  for (int size = 1; size <= 1001; ++size)
+    run.samples.push_back({.boot = 1,
+                           .workload = "w",
+                           .arguments = "vmas=" + std::to_string(size),
+                           .metric = "instructions",
+                           .value = size});
+  const std::vector<std::string> told = {
+      "a curve of more than 1000 sizes, not looked at: w over "
+      "vmas"};
+  EXPECT_EQ(curve_lines(run), told);
+  EXPECT_EQ(curve_lines(compare_runs(run, run)), told);
+}
+
 }  // namespace
 }  // namespace rmaplab

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "reports/functions.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ctime>
+#include <limits>
 
 #include <cmath>
 
@@ -172,6 +177,30 @@ TEST(Functions, OtherReportsLeaveThemOut)
   ASSERT_EQ(comparison.rows.size(), 1u);
   EXPECT_EQ(comparison.rows[0].metric->name, "instructions");
   EXPECT_EQ(run_report(base_run()).substr(0, 8), "1 value ");
+}
+
+// Seconds of CPU of a report of so many cases, the least of three.
+double cpu_of_cases(int cases)
+{
+  Rows rows;
+  for (int i = 0; i < cases; ++i)
+    rows.function(1, "w", fmt::format("vmas={}", i).c_str(), "f", 1, 10);
+  const Run run = rows;
+  const auto listed = function_cases(run, run);
+  EXPECT_EQ(listed.size(), static_cast<std::size_t>(cases));
+  std::clock_t least = std::numeric_limits<std::clock_t>::max();
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t began = std::clock();
+    EXPECT_FALSE(functions_report(run, run, listed, {}).empty());
+    least = std::min(least, std::clock() - began);
+  }
+  return static_cast<double>(least);
+}
+
+// Eight times the cases are some eight times the work; a look at all rows for each makes it 64.
+TEST(Functions, WorkGrowsAsTheCasesDo)
+{
+  EXPECT_LT(cpu_of_cases(8'000) / cpu_of_cases(1'000), 24);
 }
 
 }  // namespace

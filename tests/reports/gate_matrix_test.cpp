@@ -151,8 +151,8 @@ constexpr std::pair<const char*, Harm> kHarms[] = {
        rows[row].status = SampleStatus::fail;
        rows[row].reason = "ended with signal 11";
      }},
-    {"other unit",
-     [](std::vector<Sample>& rows, std::size_t row) { rows[row].unit = "k" + rows[row].unit; }},
+    {"other unit", [](std::vector<Sample>& rows,
+                      std::size_t row) { rows[row].unit = "k" + rows[row].unit.str(); }},
     {"other version",
      [](std::vector<Sample>& rows, std::size_t row) { rows[row].workload_version = 7; }},
     {"duplicate", [](std::vector<Sample>& rows, std::size_t row) { rows.push_back(rows[row]); }},

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "results/sample.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <boost/crc.hpp>
 
 #include "base/files.h"
 #include "results/metric.h"
@@ -314,6 +318,83 @@ TEST(ParseSamples, FailWithValueIsRejected)
 {
   EXPECT_EQ(error_of_row("r,1,2,fork,1,,0,vmas,VMAs,0,fail,why,state,\n"),
             "s.csv:3: value is \"0\", expected nothing where status is fail");
+}
+
+// samples.csv of so many rows, in a file.
+class StoredRows : public testing::Test
+{
+ protected:
+  void SetUp() override { ASSERT_TRUE(temp_) << to_string(temp_.error()); }
+  std::filesystem::path write(int rows, const std::string& after = "") const
+  {
+    std::string csv = samples_header();
+    for (int i = 0; i < rows; ++i)
+      csv += fmt::format(
+          "a_run_of_a_long_name,1,1,fork_chain_exit,1,vmas={};kind=dontfork,{},instructions_mean,"
+          "instructions/op,{},ok,scaled by the time that it "
+          "counted,bare,a_function_of_the_kernel_{}"
+          "\n",
+          i % 50, i / 50, i, i % 7);
+    EXPECT_TRUE(write_file(file(), csv + after));
+    return file();
+  }
+  std::filesystem::path file() const { return temp_->path() / "samples.csv"; }
+
+ private:
+  Result<TempDir> temp_ = TempDir::create("rmaplab-test-");
+};
+
+TEST_F(StoredRows, ReadFromAFileAreThoseOfItsText)
+{
+  const auto stored = read_samples(write(1000), 1000);
+  ASSERT_TRUE(stored) << to_string(stored.error());
+  const auto text = read_file(file());
+  const auto parsed = parse_samples("s.csv", *text);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(stored->samples, *parsed);
+  boost::crc_32_type crc;
+  crc.process_bytes(text->data(), text->size());
+  EXPECT_EQ(stored->crc32, fmt::format("{:08x}", crc.checksum()));
+}
+
+TEST_F(StoredRows, AFileThatIsCutOffIsRejectedAtItsLastLine)
+{
+  const auto cut = read_samples(write(3, "a_run"), 3);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(to_string(cut.error()),
+            file().string() + ":5: file is cut off: the last line has no newline");
+  ASSERT_TRUE(write_file(file(), ""));
+  EXPECT_FALSE(read_samples(file(), 0));
+}
+
+TEST_F(StoredRows, ARowThatIsThereTwiceIsRejectedWithBothLines)
+{
+  std::string again = sample_row(measured());
+  const auto twice = read_samples(write(5, again + again), 0);
+  ASSERT_FALSE(twice);
+  EXPECT_NE(to_string(twice.error()).find(":8: this value was there already, in line 7: "),
+            std::string::npos)
+      << to_string(twice.error());
+}
+
+// A row's texts are held once for all rows: three million rows a side are some 200 MB.
+TEST_F(StoredRows, ARowTakesFewBytesHoweverLongItsTexts)
+{
+  constexpr int kRows = 20'000;
+  write(kRows);
+  ASSERT_TRUE(read_samples(file(), kRows));  // what there is once is there now
+  const auto held = [] {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const std::size_t before = held();
+  const auto stored = read_samples(file(), kRows);
+  ASSERT_TRUE(stored);
+  const std::size_t after = held();
+  if (after == before)
+    GTEST_SKIP() << "another malloc, as a sanitizer's: it does not say what it holds";
+  EXPECT_LE((after - before) / stored->samples.size(), 80u);
+  EXPECT_GE((after - before) / stored->samples.size(), sizeof(double));
 }
 
 }  // namespace

@@ -9,13 +9,13 @@ namespace
 {
 
 // What a case of prepare_race reports of the metric: a value or a skip.
-Sample told(const char* arguments, const char* metric)
+MeasuredSample told(const char* arguments, const char* metric)
 {
   const Workload& race = *find_workload("prepare_race");
   const PlannedCase planned{
       .workload = &race, .values = *parse_arguments(race, arguments), .pass = Pass::state};
-  Sample told;
-  const CaseSink sink{.sample = [&](const Sample& sample) { told = sample; }};
+  MeasuredSample told;
+  const CaseSink sink{.sample = [&](const MeasuredSample& sample) { told = sample; }};
   Rows({}, planned, sink).value(metric, 0, 7);
   return told;
 }
@@ -24,7 +24,7 @@ TEST(Rows, CountsThatARaceDecidesAreSkips)
 {
   for (const char* metric :
        {"slab_anon_vma", "slab_bytes", "alloc_anon_vma", "alloc_anon_vma_chain", "forest_roots"}) {
-    const Sample sample = told("threads=2;place=near", metric);
+    const MeasuredSample sample = told("threads=2;place=near", metric);
     EXPECT_EQ(sample.status, SampleStatus::skip) << metric;
     EXPECT_NE(sample.reason.find("race"), std::string::npos) << metric;
   }
@@ -42,8 +42,8 @@ TEST(Rows, WhatOnlyOneCpuDecidesIsAValueInTheExactLabAndASkipElsewhere)
   const PlannedCase planned{
       .workload = &readers, .values = readers.quick.front(), .pass = Pass::state};
   for (const Mode mode : {Mode::exact, Mode::smp, Mode::host}) {
-    Sample told;
-    const CaseSink sink{.sample = [&](const Sample& sample) { told = sample; }};
+    MeasuredSample told;
+    const CaseSink sink{.sample = [&](const MeasuredSample& sample) { told = sample; }};
     Rows({.mode = mode}, planned, sink).value("walk_sleeps", 0, 7);
     EXPECT_EQ(told.status, mode == Mode::exact ? SampleStatus::ok : SampleStatus::skip)
         << to_string(mode);
