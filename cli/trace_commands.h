@@ -7,6 +7,7 @@
 namespace rmaplab
 {
 
+void add_trace_cut(CLI::App& trace, int& exit_status);
 void add_trace_why(CLI::App& trace, int& exit_status);
 
 }  // namespace rmaplab

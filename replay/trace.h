@@ -72,6 +72,7 @@ struct TraceHeader {
   std::string kernel;
   std::string machine;
   std::string command;
+  std::string note;  // what was done to the trace since, or how it came about; "" for a recording
   std::uint32_t page_size = 0;
   std::uint64_t lost = 0;
   bool complete = true;

@@ -211,6 +211,8 @@ std::string header_text(const TraceHeader& header)
     text += line("not recorded", seen);
   for (const auto& [name, value] : header.settings)
     text += line(&name == &header.settings.begin()->first ? "settings" : "", name + " " + value);
+  if (!header.note.empty())
+    text += line("note", header.note);
   std::size_t shown = 0;
   for (const auto& [number, name] : header.files) {
     if (++shown > kMostFilesShown) {

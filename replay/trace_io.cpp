@@ -508,6 +508,12 @@ Result<> TraceReader::State::read_header_value(std::string_view key, std::string
     header.ended = value;
     return ok();
   }
+  if (key == "note") {  // of those that may be absent
+    if (!header.note.empty())
+      return reject(line, "header note is there twice");
+    header.note = value;
+    return ok();
+  }
   const auto* found = std::find(kHeaderKeys.begin(), kHeaderKeys.end(), key);
   if (found == kHeaderKeys.end())
     return reject(line, fmt::format("header is {}, expected one of {} or file N", quoted(key),
@@ -824,7 +830,8 @@ class TraceFile
 
 std::string trace_header_text(const TraceHeader& header)
 {
-  const bool old = header.settings.empty() && header.seen.empty() && header.ended.empty();
+  const bool old = header.settings.empty() && header.seen.empty() && header.ended.empty() &&
+                   header.note.empty();
   const int version = old ? 1 : kTraceVersion;
   std::string text = fmt::format(
       "{}{}\n# kernel: {}\n# machine: {}\n# page_size: {}\n# clock: monotonic\n# command: {}\n"
@@ -837,6 +844,8 @@ std::string trace_header_text(const TraceHeader& header)
     text += fmt::format("# setting {}: {}\n", name, one_line(value));
   for (const auto& [name, count] : header.seen)
     text += fmt::format("# seen {}: {}\n", name, count);
+  if (!header.note.empty())
+    text += fmt::format("# note: {}\n", one_line(header.note));
   for (const auto& [number, file] : header.files)
     text += fmt::format("# file {}: {}\n", number, one_line(file));
   return text + column_line() + '\n';

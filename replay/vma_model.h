@@ -51,6 +51,8 @@ class VmaModel
   // A fork's child's copy: without what MADV_DONTFORK took out, each anon_vma a new one.
   VmaModel forked() const;
   const Vmas& vmas() const { return vmas_; }
+  // As the last brk row returned it.
+  std::optional<std::uint64_t> program_break() const { return break_; }
   // As mm->map_count: also those that lie beyond user space's addresses.
   std::uint64_t count() const { return vmas_.size() + beyond_; }
 

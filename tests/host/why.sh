@@ -98,3 +98,18 @@ run "$RMAPLAB" trace why "$work/none.csv"
 expect_status 2; expect_one_line err
 run "$RMAPLAB" forest --why 999999999
 expect_status 2; expect_one_line err
+
+# A part of it is a trace that is read, checked and played.
+run "$RMAPLAB" trace cut "$work/t.csv" -o "$work/part.csv" --to 0.001
+expect_status 0; expect out 'cut to 0.000000 to .* of .* rows'
+run "$RMAPLAB" trace info "$work/part.csv"
+expect_status 0; expect out '^note  *cut to 0.000000 to '
+run "$RMAPLAB" trace cut "$work/t.csv" -o "$work/part.csv" --process 1
+expect_status 0
+run "$RMAPLAB" replay "$work/part.csv"
+expect_status 0; expect out '100.000 %'
+run "$RMAPLAB" trace cut "$work/t.csv" -o "$work/part2.csv"
+expect_status 2; expect_one_line err; expect err 'give --process N, --from SECONDS or --to SECONDS'
+run "$RMAPLAB" trace cut "$work/t.csv" -o "$work/part2.csv" --process 7
+expect_status 2; expect_one_line err; expect err 'has no process 7'
+[ ! -e "$work/part2.csv" ] || fail "a part of nothing"
