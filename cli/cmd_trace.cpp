@@ -210,6 +210,7 @@ void add_trace(CLI::App& app, int& exit_status)
       ->check(CLI::Range(1, 86400));
   verify->callback([opt, &exit_status] { exit_status = run_verify(*opt, std::cout); });
   add_trace_cut(*cmd, exit_status);
+  add_trace_import(*cmd, exit_status);
   add_trace_why(*cmd, exit_status);
 }
 

@@ -8,6 +8,7 @@ namespace rmaplab
 {
 
 void add_trace_cut(CLI::App& trace, int& exit_status);
+void add_trace_import(CLI::App& trace, int& exit_status);
 void add_trace_why(CLI::App& trace, int& exit_status);
 
 }  // namespace rmaplab

@@ -85,6 +85,9 @@ struct TraceHeader {
   bool operator==(const TraceHeader&) const = default;
 };
 
+// In the note of a trace whose page faults nobody saw: what follows from them is not known.
+inline constexpr std::string_view kFaultsByRule = "faults by rule";
+
 struct Trace {
   TraceHeader header;
   std::vector<TraceRow> rows;

@@ -328,6 +328,8 @@ Result<Passed> pass_over(const TraceOpener& open, VmaRules rules, const WhyOptio
       passed.last_line_by_time = reader->line();
   }
   passed.tally = pass.tally();
+  if (reader->header().note.find(kFaultsByRule) != std::string::npos)
+    passed.faults = false;
   if (passed.tally.line == 0 && !options.process)
     return Error{.code = Errc::parse, .context = reader->name() + ": trace has no VMAs"};
   return passed;
@@ -479,7 +481,7 @@ std::string to_text(const TraceWhy& why)
     notes.push_back(fmt::format("first apart at line {}: the kernel had {}, the model {}",
                                 why.first_apart, why.first_apart_kernel, why.first_apart_model));
   if (!why.faults_known)
-    notes.emplace_back("no faults are in the trace: no anon_vma is known, that rule is left out");
+    notes.emplace_back("no page faults were recorded: no anon_vma is known, that rule is left out");
   if (why.names_in_use)
     notes.emplace_back("a trace has no names of VMAs: all that have one are taken to be alike");
   if (why.lost)

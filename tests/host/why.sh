@@ -113,3 +113,19 @@ expect_status 2; expect_one_line err; expect err 'give --process N, --from SECON
 run "$RMAPLAB" trace cut "$work/t.csv" -o "$work/part2.csv" --process 7
 expect_status 2; expect_one_line err; expect err 'has no process 7'
 [ ! -e "$work/part2.csv" ] || fail "a part of nothing"
+
+# A log of strace of the same program, without its recording.
+command -v strace >/dev/null || exit 0
+sed -i 's/raise(SIGSTOP)/0/' "$work/shapes.c" && cc -O1 -o "$work/shapes" "$work/shapes.c" || exit 1
+strace -f -o "$work/s.log" "$work/shapes" 2>/dev/null || exit 0  # ptrace is not allowed
+run "$RMAPLAB" trace import "$work/s.log" -o "$work/s.csv"
+expect_status 0; expect out 'imported from strace: .* page faults by rule'
+expect_not err 'could not be read'
+run "$RMAPLAB" trace why "$work/s.csv"
+expect_status 0; expect out 'flags \(dontfork\)$'; expect out 'no anon_vma is known'
+expect out "^ *$dontfork  flags \(dontfork\)$"
+run "$RMAPLAB" replay "$work/s.csv"
+expect_status 0; expect out '100.000 %'
+run "$RMAPLAB" trace import "$work/shapes.c" -o "$work/none.csv"
+expect_status 2; expect_one_line err; expect err 'shapes.c:1: expected a line of strace, perf trace or perf script'
+[ ! -e "$work/none.csv" ] || fail "a trace of no log"
