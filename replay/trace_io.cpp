@@ -830,8 +830,8 @@ class TraceFile
 
 std::string trace_header_text(const TraceHeader& header)
 {
-  const bool old = header.settings.empty() && header.seen.empty() && header.ended.empty() &&
-                   header.note.empty();
+  const bool old =
+      header.settings.empty() && header.seen.empty() && header.ended.empty() && header.note.empty();
   const int version = old ? 1 : kTraceVersion;
   std::string text = fmt::format(
       "{}{}\n# kernel: {}\n# machine: {}\n# page_size: {}\n# clock: monotonic\n# command: {}\n"
