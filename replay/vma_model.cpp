@@ -62,7 +62,7 @@ std::uint64_t flags_of(std::uint64_t map, std::uint32_t prot)
     flags |= bit(VmaFlag::no_reserve);
   if (map & MAP_HUGETLB)
     flags |= bit(VmaFlag::huge_tlb) | bit(VmaFlag::dont_expand);
-  if (map & MAP_STACK)  // Linux commit c4608d1bf7c6 ("mm: mmap: map MAP_STACK to VM_NOHUGEPAGE")
+  if (map & MAP_STACK)  // since 6.7; nothing older is recorded on
     flags |= bit(VmaFlag::no_huge_page);
   // accountable_mapping() of mm/vma.h.
   if (!shared && prot & PROT_WRITE &&

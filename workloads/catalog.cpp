@@ -36,6 +36,7 @@ constexpr const Workload* kCatalog[] = {
     &grow,
     &ksm_readers,
     &ksm_walk,
+    &map_anywhere,
     &map_limit,
     &merge_next,
     &mprotect_merge,

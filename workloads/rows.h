@@ -31,6 +31,7 @@ extern const Workload gap_fill;
 extern const Workload grow;
 extern const Workload ksm_readers;
 extern const Workload ksm_walk;
+extern const Workload map_anywhere;
 extern const Workload map_limit;
 extern const Workload merge_next;
 extern const Workload mprotect_merge;
