@@ -196,15 +196,21 @@ fs::path cache_directory()
 namespace
 {
 
-// Whether only this user and root say what the names in a folder are: both trust root anyway. In
-// one that is sticky, as /tmp, a name stays its owner's.
+// This user, root, and whoever has /: root under the number that a user namespace shows.
+bool is_trusted(uid_t owner)
+{
+  struct stat top = {};
+  return owner == ::geteuid() || owner == 0 || (::stat("/", &top) == 0 && owner == top.st_uid);
+}
+
+// Whether only these say what the names in a folder are. In one that is sticky, as /tmp, a name
+// stays its owner's.
 bool names_are_safe(const struct stat& folder)
 {
-  const bool trusted = folder.st_uid == ::geteuid() || folder.st_uid == 0;
   const bool others = (folder.st_mode & S_IWOTH) != 0;
   const bool group =
       (folder.st_mode & S_IWGRP) != 0 && folder.st_gid != ::getegid() && folder.st_gid != 0;
-  return trusted && ((!others && !group) || (folder.st_mode & S_ISVTX) != 0);
+  return is_trusted(folder.st_uid) && ((!others && !group) || (folder.st_mode & S_ISVTX) != 0);
 }
 
 // The first folder on the way to `path`, itself not among them, in which another user can put
@@ -219,7 +225,7 @@ std::optional<fs::path> unsafe_above(const fs::path& path)
     if (::lstat(on_the_way.c_str(), &entry) < 0 || ::stat(on_the_way.c_str(), &folder) < 0)
       return std::nullopt;  // not made yet
     // A sticky folder keeps a link for who made it.
-    if (!names_are_safe(folder) || (entry.st_uid != ::geteuid() && entry.st_uid != 0))
+    if (!names_are_safe(folder) || !is_trusted(entry.st_uid))
       return on_the_way;
   }
   return std::nullopt;

@@ -43,7 +43,7 @@ class TempDir
   std::filesystem::path path_;
 };
 
-// Whether it is a folder, of this user, that nobody else writes to (a group of the user's own may).
+// A folder and no link, of this user, that nobody else writes to or replaces (his own group may).
 bool is_ours_alone(const std::filesystem::path& folder);
 
 // $XDG_CACHE_HOME/rmaplab where that is absolute, else .cache/rmaplab in $HOME, else in the home

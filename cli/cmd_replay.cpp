@@ -94,9 +94,10 @@ std::string outcome_text(const ReplayOutcome& outcome, const std::string& path, 
   for (const RowsLeftOut& rows : outcome.left_out)
     text += left_out_text(rows, path, trace);
   if (outcome.first)
-    text += fmt::format("first divergence: {}: expected {}, found {}\n",
+    text += fmt::format("first divergence: {}: expected {}, found {}{}\n",
                         place_of(path, trace, outcome.first->row),
-                        value_text(outcome.first->expected), value_text(outcome.first->found));
+                        value_text(outcome.first->expected), value_text(outcome.first->found),
+                        limit_text(trace, outcome.first->row, outcome.first->found));
   return text;
 }
 

@@ -64,10 +64,11 @@ std::string fidelity_text(const std::string& path, const Trace& trace, const Rep
 {
   std::string text = rung("1 calls as recorded", outcome.as_recorded, outcome.calls);
   if (outcome.first)
-    text += fmt::format("  first: {}: {}: expected {}, found {}\n",
+    text += fmt::format("  first: {}: {}: expected {}, found {}{}\n",
                         place_of(path, trace, outcome.first->row),
                         to_string(trace.rows[outcome.first->row].event),
-                        value_text(outcome.first->expected), value_text(outcome.first->found));
+                        value_text(outcome.first->expected), value_text(outcome.first->found),
+                        limit_text(trace, outcome.first->row, outcome.first->found));
   for (const RowsLeftOut& rows : outcome.left_out)
     text += "  " + left_out_text(rows, path, trace);
   if (outcome.mappings_failed)

@@ -729,6 +729,11 @@ Result<BuiltKernel> build_kernel(const BuildOptions& options, const Notify& noti
       built.manifest["build.config_sha256"] = sha256(*config);
       return store(folder, *architecture, built.manifest, built.folder);
     };
+    std::vector<Patch> patches = before.patches;
+    patches.insert(patches.end(), series.patches.begin(), series.patches.end());
+    const auto source_state = SourceState::keep(*source, patches, notify);
+    if (!source_state)
+      return source_state.error();
     // What the source itself was last built as in this folder.
     const fs::path made = folder.out().string() + ".made";
     const std::string state = sha256(source->tree() + wanted);

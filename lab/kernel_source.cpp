@@ -444,4 +444,51 @@ Result<> KernelSource::apply_patch(const Patch& patch, bool reverse,
   return Error{.code = Errc::usage, .context = text};
 }
 
+namespace
+{
+
+// Files that a diff says it changes, as its lines have them: some may not be there.
+std::vector<fs::path> files_of(std::string_view diff)
+{
+  std::vector<fs::path> files;
+  for (const auto line : lines_of(diff))
+    for (const std::string_view before : {"--- a/", "+++ b/", "rename from "})
+      if (line.starts_with(before))
+        files.emplace_back(line.substr(before.size(), line.find('\t') - before.size()));
+  return files;
+}
+
+}  // namespace
+
+Result<SourceState> SourceState::keep(const KernelSource& source, const std::vector<Patch>& patches,
+                                      const Notify& notify)
+{
+  SourceState state(source);
+  if (patches.empty())
+    return state;
+  if (auto clean = source.reset(notify); !clean)
+    return clean.error();
+  std::error_code error;
+  const fs::path top = fs::canonical(source.work_tree(), error);
+  for (const Patch& patch : patches)
+    for (const fs::path& file : files_of(patch.diff)) {
+      const fs::path path = top / file;
+      // As it is written: no link, no way out of the tree.
+      if (fs::canonical(path, error) == path && fs::is_regular_file(path, error))
+        state.times_.emplace_back(path, fs::last_write_time(path, error));
+    }
+  return state;
+}
+
+SourceState::~SourceState()
+{
+  // Where it is not reset, the times of now stay and make does more than it must.
+  if (!source_ || times_.empty() || !source_->reset({[](const std::string&, Note) {}}))
+    return;
+  std::error_code error;
+  for (const auto& [path, time] : times_)
+    if (fs::last_write_time(path, error) != time && !error)
+      fs::last_write_time(path, time, error);
+}
+
 }  // namespace rmaplab

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -57,6 +58,27 @@ class KernelSource
   std::string id_;
   std::string commit_;
   std::string tree_;
+};
+
+// The work tree as its source is, with the times of the files that `patches` name: both are put
+// back when this goes, so that what make made of them before is newer than they. The source must
+// outlive it.
+class SourceState
+{
+ public:
+  static Result<SourceState> keep(const KernelSource& source, const std::vector<Patch>& patches,
+                                  const Notify& notify);
+  SourceState(SourceState&& other) noexcept
+      : source_(std::exchange(other.source_, nullptr)), times_(std::move(other.times_))
+  {
+  }
+  SourceState& operator=(SourceState&&) = delete;
+  ~SourceState();
+
+ private:
+  explicit SourceState(const KernelSource& source) : source_(&source) {}
+  const KernelSource* source_;
+  std::vector<std::pair<std::filesystem::path, std::filesystem::file_time_type>> times_;
 };
 
 }  // namespace rmaplab

@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 
+#include "base/files.h"
+#include "base/text.h"
 #include "replay/machine_room.h"
 #include "replay/trace_io.h"
 
@@ -56,6 +59,31 @@ Error with_name(Error error, const std::string& path, const std::string& name)
   if (const auto at = error.context.find(path); !path.empty() && at != std::string::npos)
     error.context.replace(at, path.size(), name);
   return error;
+}
+
+std::string limit_text(const Trace& trace, std::size_t row, std::int64_t found,
+                       std::int64_t max_map_count)
+{
+  constexpr std::int64_t kNearly = 64;
+  if (found != -ENOMEM || row >= trace.rows.size())
+    return {};
+  std::int64_t vmas = -1;  // after the last call before it that knows
+  for (std::size_t i = 0; i <= row; ++i)
+    if (trace.rows[i].process == trace.rows[row].process && trace.rows[i].vmas >= 0)
+      vmas = trace.rows[i].vmas;
+  return vmas < 0 || vmas + kNearly < max_map_count
+             ? std::string()
+             : fmt::format(
+                   ": the program had {} VMAs, vm.max_map_count is {} here, and the player "
+                   "has some of its own",
+                   vmas, max_map_count);
+}
+
+std::string limit_text(const Trace& trace, std::size_t row, std::int64_t found)
+{
+  const auto text = read_file("/proc/sys/vm/max_map_count");
+  const auto limit = text ? parse_u64(trim(*text)) : std::nullopt;
+  return limit ? limit_text(trace, row, found, static_cast<std::int64_t>(*limit)) : std::string();
 }
 
 std::string value_text(std::int64_t value)

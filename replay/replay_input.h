@@ -30,6 +30,13 @@ Result<ReplayInput> read_replay_input(const std::string& path, int copies,
 Error with_name(Error error, const std::string& path, const std::string& name);
 // A result of a call, for a person: "-12 (Cannot allocate memory)", "0x1000000000", "3".
 std::string value_text(std::int64_t value);
+// Pure. Where a call of `row` found ENOMEM that was not recorded and its process had nearly as many
+// VMAs as this machine allows: ": ... vm.max_map_count ...", for a person; else "". The player has
+// a few VMAs of its own.
+std::string limit_text(const Trace& trace, std::size_t row, std::int64_t found,
+                       std::int64_t max_map_count);
+// The same with this machine's limit.
+std::string limit_text(const Trace& trace, std::size_t row, std::int64_t found);
 // "TRACE:LINE" of a row.
 std::string place_of(const std::string& path, const Trace& trace, std::size_t row);
 // A line: how many rows are not replayed, where the first is, and why.

@@ -117,8 +117,13 @@ diff -u --label a/Makefile --label b/Makefile "$tree/Makefile" "$work/Makefile.n
 build "$tree" --series "$work/plant.diff"
 expect_status 0; image_has planted
 printf -- '--- a/mm/rmap.c\n+++ b/mm/rmap.c\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+cinq\n 6\n 7\n 8\n' >"$work/cinq.diff"
+# The source's files have their times again, or make would make anew what it made of them.
+ours=$(echo "$work"/cache/rmaplab/builds/linux-*/linux)
+stat -c '%y %n' "$ours/mm/rmap.c" "$ours/Makefile" >"$work/stat"
 build "$tree" --series "$work/cinq.diff"
 expect_status 0; image_has cinq; image_lacks planted
+stat -c '%y %n' "$ours/mm/rmap.c" "$ours/Makefile" >"$work/stat.after"
+cmp "$work/stat" "$work/stat.after" || fail "a series' build left other times of the source's files"
 sed -i 's/^1$/uno/' "$tree/mm/rmap.c"
 build "$tree"
 expect_status 0; image_has uno; image_lacks planted

@@ -135,6 +135,15 @@ if [ "$(id -u)" = 0 ]; then
   run env XDG_CACHE_HOME="$work/other" "$RMAPLAB" kernel fetch --offline debian:7.0
   expect_status 2; expect_one_line err; expect err "is another user's"
 fi
+# A link to a folder of ours, in a folder where another user could put another there.
+mkdir -m 0777 -p "$work/shared"; chmod 0777 "$work/shared"; mkdir -p "$work/mine"
+ln -s "$work/mine" "$work/shared/rmaplab"
+run env XDG_CACHE_HOME="$work/shared" "$RMAPLAB" kernel fetch --offline debian:7.0
+expect_status 2; expect_one_line err; expect err "the cache $work/shared/rmaplab lies in $work/shared, which is another user's"
+# What judged nothing is no result, and is not kept for reports to quote.
+run env XDG_CACHE_HOME="$work/aa" "$RMAPLAB" selfcheck --aa 3 --modes host -w null --passes bare --boots 2
+expect_status 77; expect err 'nothing was judged'
+[ -z "$(find "$work/aa" -type f)" ] || fail "a selfcheck that judged nothing was kept"
 run env XDG_CACHE_HOME="$work/cache" "$RMAPLAB" kernel list --mirror $'http://mirror.example/\nTrusted: yes'
 expect_status 2; expect_one_line err; expect err 'expected the URI of a Debian archive'
 

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <vector>
 
+#include "replay/replay_input.h"
 #include "tests/replay/trace_builder.h"
 
 namespace rmaplab
@@ -183,6 +185,22 @@ TEST(TouchFidelity, RefusedTouchesCountWhereTheTraceHasAMapping)
   EXPECT_EQ(touches.processes.at(1).refused, 0u);
   EXPECT_EQ(touches.processes.at(2).refused, 1u);
   EXPECT_EQ(touch_fidelity(trace, {}, {}, 1).missing, 2u);
+}
+
+TEST(LimitText, IsToldWhereTheProgramWasAtTheLimitOfVmas)
+{
+  Trace trace;
+  trace.rows = {counted_row(E::exec, 1, 2), counted_row(E::mprotect, 1, 65'528),
+                counted_row(E::write, 1, -1), counted_row(E::exec, 2, 3),
+                counted_row(E::mprotect, 1, 65'530)};
+  EXPECT_NE(limit_text(trace, 4, -ENOMEM, 65'530).find("the program had 65530 VMAs"),
+            std::string::npos);
+  EXPECT_NE(limit_text(trace, 2, -ENOMEM, 65'530).find("the program had 65528 VMAs"),
+            std::string::npos);
+  EXPECT_EQ(limit_text(trace, 4, -EINVAL, 65'530), "");
+  EXPECT_EQ(limit_text(trace, 4, -ENOMEM, 1'000'000), "");
+  EXPECT_EQ(limit_text(trace, 3, -ENOMEM, 65'530), "");
+  EXPECT_EQ(limit_text(trace, 5, -ENOMEM, 65'530), "");
 }
 
 }  // namespace

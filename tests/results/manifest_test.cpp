@@ -128,6 +128,13 @@ TEST(Incomparable, ModeIsReportedWithBothValues)
   EXPECT_EQ(differences[0].head, "host");
 }
 
+TEST(Incomparable, WhereProcessesArePinnedIsReported)
+{
+  const auto differences = incomparable({{"pin", "none"}}, {{"pin", "one"}});
+  ASSERT_EQ(differences.size(), 1U);
+  EXPECT_EQ(differences[0].key, "pin");
+}
+
 TEST(Incomparable, KernelIsTheAxisAndNotReported)
 {
   EXPECT_EQ(differing({{"kernel.release", "6.12"}}, {{"kernel.release", "6.13"}}), Keys{});
