@@ -112,7 +112,7 @@ struct Apart {
   bool operator==(const Apart&) const = default;
   auto operator<=>(const Apart&) const = default;
 };
-// VM_ACCOUNT follows the protection: where both differ it is no rule of its own.
+// VM_ACCOUNT follows the protection: where both differ, the protection alone is named.
 Apart what_keeps_apart(const VmaLook& a, const VmaLook& b, std::uint64_t page_size);
 // All rules but that of the anon_vma.
 unsigned differing_rules(const VmaLook& a, const VmaLook& b, std::uint64_t page_size);

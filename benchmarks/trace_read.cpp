@@ -93,13 +93,16 @@ void trace_reader(benchmark::State& state)
   std::size_t rows = 0;
   for (auto _ : state) {
     rows = 0;
-    const auto header = read_rows(trace_path, [&](const TraceRow& row, std::uint64_t) {
+    auto reader = TraceReader::open(trace_path);
+    if (!reader)
+      return state.SkipWithError(to_string(reader.error()).c_str());
+    const auto read = each_row(*reader, [&](const TraceRow& row, std::uint64_t) {
       benchmark::DoNotOptimize(&row);
       ++rows;
       return ok();
     });
-    if (!header)
-      return state.SkipWithError(to_string(header.error()).c_str());
+    if (!read)
+      return state.SkipWithError(to_string(read.error()).c_str());
   }
   set_rates(state, rows);
 }

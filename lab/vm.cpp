@@ -64,6 +64,19 @@ std::string disk_note(const fs::path& folder)
 constexpr std::uint64_t kMostConsoleBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMostChannelBytes = std::uint64_t{1} << 30;
 
+// What the driver of a PC's serial lines says where a kernel was built for one alone
+// (drivers/tty/serial/8250/8250_platform.c). Results that come over the second are noise then.
+constexpr std::string_view kOneSerialLine = "Serial: 8250/16550 driver, 1 ports";
+
+std::string serial_note(const fs::path& console)
+{
+  const auto text = read_from(console, 0, kMostConsoleBytes);
+  if (!text || text->find(kOneSerialLine) == std::string::npos)
+    return {};
+  return "; this kernel drives one serial line, and results take a second: "
+         "CONFIG_SERIAL_8250_NR_UARTS and CONFIG_SERIAL_8250_RUNTIME_UARTS of 2 or more";
+}
+
 constexpr std::string_view kLockup = "BUG: soft lockup";  // kernel/watchdog.c
 
 // For how long that thread of the process which waited longest was ready to run and had no
@@ -143,7 +156,8 @@ bool Vm::step()
     lockups_ = 0;
     note_sign_of_life();
     if (auto fed = reader_.feed(*fresh, report_.records); !fed)
-      return end(BootOutcome::garbled, to_string(fed.error()) + disk_note(folder_.path()));
+      return end(BootOutcome::garbled,
+                 to_string(fed.error()) + disk_note(folder_.path()) + serial_note(spec_.console));
     if (reader_.ended())
       report_.guest_status =
           static_cast<int>(parse_u64(report_.records.back().payload).value_or(2));

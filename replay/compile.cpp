@@ -74,7 +74,7 @@ using Break = std::optional<std::uint64_t>;
 struct LiveProcess {
   bool alive = false;
   std::uint32_t mm = 0;                 // index into breaks: shared by CLONE_VM
-  std::shared_ptr<AddressSpace> space;  // likewise
+  std::shared_ptr<AddressSpace> space;  // its own, or that of those who share it
   std::set<std::uint32_t> threads;      // alive
   std::uint64_t slept_ns = 0;
   // Anonymous VMAs that were there when the recording began: one may be the heap.

@@ -154,29 +154,47 @@ bool is_name(std::string_view text)
   });
 }
 
-// Where the bracket that the text begins within is closed; strings may hold any.
+// Follows brackets and strings, which may hold any, a character at a time.
+class Nesting
+{
+ public:
+  // False within a string, its ends included.
+  bool add(char c)
+  {
+    if (in_string_) {
+      if (escaped_)
+        escaped_ = false;
+      else if (c == '\\')
+        escaped_ = true;
+      else if (c == '"')
+        in_string_ = false;
+      return false;
+    }
+    if (c == '"') {
+      in_string_ = true;
+      return false;
+    }
+    if (c == '(' || c == '[' || c == '{')
+      ++depth_;
+    else if (c == ')' || c == ']' || c == '}')
+      --depth_;
+    return true;
+  }
+  int depth() const { return depth_; }
+
+ private:
+  int depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
+// Where the bracket that the text begins within is closed.
 std::size_t closing(std::string_view text)
 {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-      continue;
-    }
-    if (c == '"')
-      in_string = true;
-    else if (c == '(' || c == '[' || c == '{')
-      ++depth;
-    else if (c == ']' || c == '}')
-      --depth;
-    else if (c == ')' && depth-- == 0)
+  Nesting nesting;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (nesting.add(text[i]) && text[i] == ')' && nesting.depth() == -1)
       return i;
-  }
   return std::string_view::npos;
 }
 
@@ -545,8 +563,7 @@ std::array<std::string_view, 8> log_arguments(std::string_view text, std::string
   std::array<std::string_view, 8> values = {};
   std::size_t count = 0;
   std::size_t begin = 0;
-  int depth = 0;
-  bool in_string = false;
+  Nesting nesting;
   bool named = false;
   const auto all_names = split(names, ',');
   auto add = [&](std::string_view value) {
@@ -565,24 +582,11 @@ std::array<std::string_view, 8> log_arguments(std::string_view text, std::string
     }
     ++count;
   };
-  for (std::size_t i = 0; i < text.size() && count < 64; ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '(' || c == '[' || c == '{') {
-      ++depth;
-    } else if (c == ')' || c == ']' || c == '}') {
-      --depth;
-    } else if (c == ',' && depth == 0) {
+  for (std::size_t i = 0; i < text.size() && count < 64; ++i)
+    if (nesting.add(text[i]) && text[i] == ',' && nesting.depth() == 0) {
       add(text.substr(begin, i - begin));
       begin = i + 1;
     }
-  }
   add(text.substr(std::min(begin, text.size())));
   for (std::string_view& value : values)
     if (value.empty())

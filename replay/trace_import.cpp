@@ -342,7 +342,7 @@ class Reading
     for (std::size_t i = 0; i < wanted; ++i) {
       const auto number = log_number(text[i]);
       if (prctl && (i == 0 ? !number : i == 4)) {
-        if (i == 0) {  // an option that we have no word for is none of ours
+        if (i == 0) {  // an option of prctl() that a trace cannot have
           ++summary_.other;
           return;
         }

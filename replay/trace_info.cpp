@@ -281,17 +281,14 @@ Result<TraceSummary> summarize_trace(TraceReader reader, HugePages huge_pages)
 {
   TraceValidator validator(reader.name(), reader.header(), huge_pages);
   Summing summing(reader.header().page_size);
-  TraceRow row;
-  for (;;) {
-    const auto more = reader.next(row);
-    if (!more)
-      return more.error();
-    if (!*more)
-      break;
-    if (auto good = validator.add(row, reader.line()); !good)
-      return good.error();
+  const auto read = each_row(reader, [&](const TraceRow& row, std::uint64_t line) {
+    if (auto good = validator.add(row, line); !good)
+      return Result<>(good.error());
     summing.add(row);
-  }
+    return ok();
+  });
+  if (!read)
+    return read.error();
   auto needs = validator.finish();
   if (!needs)
     return needs.error();

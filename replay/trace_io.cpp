@@ -690,20 +690,17 @@ Result<bool> TraceReader::next(TraceRow& row)
   }
 }
 
-Result<TraceHeader> read_rows(const fs::path& path, const RowSink& sink)
+Result<> each_row(TraceReader& reader, const RowSink& sink)
 {
-  auto reader = TraceReader::open(path);
-  if (!reader)
-    return reader.error();
   TraceRow row;
   for (;;) {
-    const auto more = reader->next(row);
+    const auto more = reader.next(row);
     if (!more)
       return more.error();
     if (!*more)
-      return reader->header();
-    if (auto taken = sink(row, reader->line()); !taken)
-      return taken.error();
+      return ok();
+    if (auto taken = sink(row, reader.line()); !taken)
+      return taken;
   }
 }
 
@@ -715,15 +712,11 @@ Result<Trace> whole(Result<TraceReader> reader)
   if (!reader)
     return reader.error();
   Trace trace{.header = reader->header(), .rows = {}, .first_line = reader->line() + 1};
-  TraceRow row;
-  for (;;) {
-    const auto more = reader->next(row);
-    if (!more)
-      return more.error();
-    if (!*more)
-      return trace;
+  const auto read = each_row(*reader, [&](const TraceRow& row, std::uint64_t) {
     trace.rows.push_back(row);
-  }
+    return ok();
+  });
+  return read ? Result<Trace>(std::move(trace)) : Result<Trace>(read.error());
 }
 
 }  // namespace

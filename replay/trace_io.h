@@ -59,7 +59,7 @@ Result<Trace> read_trace(const std::filesystem::path& path);
 Result<Trace> parse_trace(const std::string& name, std::string_view text);
 // The first error of `row` ends the reading and is returned.
 using RowSink = std::function<Result<>(const TraceRow& row, std::uint64_t line)>;
-Result<TraceHeader> read_rows(const std::filesystem::path& path, const RowSink& sink);
+Result<> each_row(TraceReader& reader, const RowSink& sink);
 
 // Called with the rows that are written, some hundred times; an error ends the writing.
 using WriteProgress = std::function<Result<>(std::size_t rows)>;

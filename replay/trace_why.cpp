@@ -314,19 +314,14 @@ Result<Passed> pass_over(const TraceOpener& open, VmaRules rules, const WhyOptio
   rules.page_size = reader->header().page_size;
   Pass pass(*reader, rules, options);
   Passed passed;
-  TraceRow row;
-  for (;;) {
-    const auto more = reader->next(row);
-    if (!more)
-      return more.error();
-    if (!*more)
-      break;
-    if (auto good = pass.add(row, reader->line()); !good)
-      return good.error();
+  const auto read = each_row(*reader, [&](const TraceRow& row, std::uint64_t line) {
     passed.faults |= is_touch(row.event);
     if (options.time_ns && row.time_ns <= *options.time_ns)
-      passed.last_line_by_time = reader->line();
-  }
+      passed.last_line_by_time = line;
+    return pass.add(row, line);
+  });
+  if (!read)
+    return read.error();
   passed.tally = pass.tally();
   if (reader->header().note.find(kFaultsByRule) != std::string::npos)
     passed.faults = false;

@@ -848,16 +848,12 @@ Result<TraceNeeds> validate_trace_file(const std::filesystem::path& path, HugePa
   if (!reader)
     return reader.error();
   TraceValidator validator(reader->name(), reader->header(), huge_pages);
-  TraceRow row;
-  for (;;) {
-    const auto more = reader->next(row);
-    if (!more)
-      return more.error();
-    if (!*more)
-      return validator.finish();
-    if (auto good = validator.add(row, reader->line()); !good)
+  const auto read = each_row(*reader, [&](const TraceRow& row, std::uint64_t line) -> Result<> {
+    if (auto good = validator.add(row, line); !good)
       return good.error();
-  }
+    return ok();
+  });
+  return read ? validator.finish() : Result<TraceNeeds>(read.error());
 }
 
 }  // namespace rmaplab

@@ -280,10 +280,14 @@ std::string packed_samples(const fs::path& folder)
 // What a reader must know of runs that say which boot of their machine they are of, or do not.
 std::string note_on_boots(std::size_t runs, std::size_t boots, std::size_t unknown)
 {
+  std::string note;
+  if (boots + unknown < runs)
+    note = fmt::format("{} runs of a host are of {} boot{}: runs of one boot count once",
+                       runs - unknown, boots, boots == 1 ? "" : "s");
   if (unknown > 0)
-    return fmt::format("{} of {} runs of a host do not say which boot they are of", unknown, runs);
-  return fmt::format("{} runs of a host are of {} boot{}: runs of one boot count once", runs, boots,
-                     boots == 1 ? "" : "s");
+    note += fmt::format("{}{} of {} runs of a host do not say which boot they are of",
+                        note.empty() ? "" : "; ", unknown, runs);
+  return note;
 }
 
 }  // namespace
@@ -469,8 +473,10 @@ Result<Run> read_runs(const fs::path& folder)
     all.dmesg += run->dmesg;
   }
   all.gaps = std::move(gaps);
-  if (unknown_boots > 0 || (!host_boots.empty() && host_boots.size() < folders.size()))
-    all.notes.push_back(note_on_boots(folders.size(), host_boots.size(), unknown_boots));
+  if (manifest_value(all.manifest, "mode") == "host")
+    if (std::string note = note_on_boots(folders.size(), host_boots.size(), unknown_boots);
+        !note.empty())
+      all.notes.push_back(std::move(note));
   return all;
 }
 

@@ -41,6 +41,19 @@ TEST(Vm, AKernelThatOnlyReportsItsLockupHangs)
   EXPECT_EQ(report.reason, "\"BUG: soft lockup\" 3 times, and no record");
 }
 
+TEST(Vm, AKernelWithOneSerialLineIsSaidToHaveOne)
+{
+  const std::string garbage = "echo noise >>$(dirname $console)/channel.bin; sleep 60\n";
+  const BootReport two = boot(garbage, 600);
+  EXPECT_EQ(two.outcome, BootOutcome::garbled);
+  EXPECT_EQ(two.reason.find("serial line"), std::string::npos) << two.reason;
+  const BootReport one =
+      boot("echo 'Serial: 8250/16550 driver, 1 ports, IRQ sharing disabled' >>$console\n" + garbage,
+           600);
+  EXPECT_EQ(one.outcome, BootOutcome::garbled);
+  EXPECT_NE(one.reason.find("this kernel drives one serial line"), std::string::npos) << one.reason;
+}
+
 TEST(Vm, AConsoleWithoutAnEndIsEnded)
 {
   const BootReport report = boot("yes 'all is well' >>$console\n", 600);

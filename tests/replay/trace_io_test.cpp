@@ -174,12 +174,14 @@ TEST(TraceIo, RowsComeOneByOneWithTheirLines)
   const auto path = dir.path() / "t.csv";
   ASSERT_TRUE(write_file(path, trace_of(kSmallRows)));
   std::vector<std::uint64_t> lines;
-  const auto header = read_rows(path, [&](const TraceRow&, std::uint64_t line) {
+  auto reader = TraceReader::open(path);
+  ASSERT_TRUE(reader);
+  const auto read = each_row(*reader, [&](const TraceRow&, std::uint64_t line) {
     lines.push_back(line);
     return lines.size() == 3 ? Result<>(Error{.code = Errc::usage, .context = "enough"}) : ok();
   });
-  ASSERT_FALSE(header);
-  EXPECT_EQ(header.error().context, "enough");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().context, "enough");
   EXPECT_EQ(lines, (std::vector<std::uint64_t>{10, 11, 12}));
 }
 

@@ -7,6 +7,7 @@
 
 #include "reports/functions.h"
 #include "reports/gate.h"
+#include "tests/reports/samples.h"
 
 namespace rmaplab
 {
@@ -29,12 +30,6 @@ std::vector<Sample> rows(const char* metric, const Values& values, const char* s
                        .pass = "bare",
                        .site = site});
   return samples;
-}
-
-std::vector<Sample> operator+(std::vector<Sample> left, const std::vector<Sample>& right)
-{
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
 }
 
 Gate judged(const std::vector<Sample>& base, const std::vector<Sample>& head,

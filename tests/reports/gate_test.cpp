@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "tests/reports/samples.h"
+
 namespace rmaplab
 {
 namespace
@@ -23,12 +25,6 @@ std::vector<Sample> boots(const char* metric, const std::vector<double>& values,
                        .value = values[i],
                        .site = site});
   return samples;
-}
-
-std::vector<Sample> operator+(std::vector<Sample> left, const std::vector<Sample>& right)
-{
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
 }
 
 Gate judged(const std::vector<Sample>& base, const std::vector<Sample>& head,
